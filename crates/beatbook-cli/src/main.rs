@@ -1,0 +1,2 @@
+//! The program `beatbook`.
+fn main() {}

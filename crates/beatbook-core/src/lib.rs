@@ -1,0 +1,8 @@
+//! The verbs of Beatbook, pure: local writes, merge, sessions, recovery and retry.
+//!
+//! Reads no clock, no random source, no file and no socket.
+#![no_std]
+
+extern crate alloc;
+
+pub mod store;

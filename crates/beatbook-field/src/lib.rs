@@ -1,0 +1,1 @@
+//! The field library: the notebook on a device and its sync agent.

@@ -1,0 +1,1 @@
+//! Carries frames over QUIC: endpoint, mutual TLS identity, enrolment.

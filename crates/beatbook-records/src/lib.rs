@@ -1,0 +1,1 @@
+//! What a PCSO writes: families, fields, vocabularies, checks and typed views.

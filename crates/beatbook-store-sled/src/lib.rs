@@ -1,0 +1,1 @@
+//! Executes the core's store operations: a journal and a sled index, sealed at rest.

@@ -1,0 +1,1 @@
+//! The nouns and the bytes of Beatbook: identifiers, revisions, runs, seals, frames.

@@ -1,0 +1,1 @@
+//! End to end over real processes and loopback QUIC.
