@@ -1,2 +1,102 @@
-//! Automation.
-fn main() {}
+//! The automation of the repository, in Rust: `cargo xtask <command>`.
+//!
+//! One module per command; [`tree`] says where files are, [`run`] starts cargo. Nothing here is
+//! part of a program that is shipped.
+
+mod arrows;
+mod ci;
+mod run;
+mod tidy;
+mod tree;
+mod vectors;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use tree::Tree;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match perform(&args.command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Performs one command; `false` means that it ran and found something wrong.
+fn perform(command: &Command) -> Result<bool, Error> {
+    let tree = Tree::locate()?;
+    Ok(match command {
+        Command::Arrows => arrows::command(&tree)?,
+        Command::Ci { quick } => ci::command(&tree, *quick),
+        Command::Tidy { paths } => tidy::command(&tree, paths)?,
+        Command::Vectors { bless } => vectors::command(&tree, *bless)?,
+    })
+}
+
+/// Checks and regenerates what this repository promises about itself.
+#[derive(Parser)]
+#[command(
+    bin_name = "cargo xtask",
+    after_help = "Before you say done: `cargo xtask ci`. While you work: `cargo xtask ci --quick`."
+)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check the crate graph: arrows point downward, each fenced dependency stays behind its fence
+    ///
+    /// The table of levels is in xtask/src/arrows/house.rs. A new arrow or a new crate is a design
+    /// decision: change the table in the same commit and say why in its body.
+    Arrows,
+    /// Run all that CI runs and print a table of the steps
+    ///
+    /// Every step runs even when an earlier one failed, so that one run shows everything.
+    Ci {
+        /// Leave out the slow steps: documentation, the whole test suite, the mutation run
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Check the source files against the house rules that no compiler checks
+    ///
+    /// Prints `path:line: what is wrong, and what to do`. Warnings do not fail the command.
+    Tidy {
+        /// Only files whose path begins with one of these, e.g. `proto crates/beatbook-core`
+        paths: Vec<String>,
+    },
+    /// Check the golden vectors of the wire format and the generated pages under docs/
+    ///
+    /// The bytes on the wire and on disk are promises: a difference is a bug unless the format
+    /// was changed on purpose, with proto/SPEC.md and proto/CHANGES.md in the same commit.
+    Vectors {
+        /// Rewrite vectors and pages from what the code does; read the diff before committing it
+        #[arg(long)]
+        bless: bool,
+    },
+}
+
+/// What keeps a command from running at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+enum Error {
+    /// The crate graph could not be read.
+    #[error(transparent)]
+    Arrows(#[from] arrows::Error),
+    /// The source tree could not be listed or read.
+    #[error(transparent)]
+    Tree(#[from] tree::Error),
+    /// Vectors or generated pages could not be checked.
+    #[error(transparent)]
+    Vectors(#[from] vectors::Error),
+}
+
+#[cfg(test)]
+mod tests;
