@@ -117,7 +117,9 @@ impl WriteSet {
 
     /// Walks the writes in (table, key) order.
     pub fn iter(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
-        self.writes.iter().map(|((table, key), value)| (*table, key.as_slice(), value.as_deref()))
+        self.writes
+            .iter()
+            .map(|((table, key), value)| (*table, key.as_slice(), value.as_deref()))
     }
 
     /// Sets or removes one key.
@@ -143,7 +145,10 @@ pub struct Transaction<'a> {
 impl<'a> Transaction<'a> {
     /// Starts an empty transaction over `base`.
     pub fn new(base: &'a dyn Read) -> Self {
-        Self { base, writes: WriteSet::default() }
+        Self {
+            base,
+            writes: WriteSet::default(),
+        }
     }
 
     /// Writes `value` under `key`.
@@ -197,7 +202,11 @@ impl Read for Transaction<'_> {
         let mut merged: BTreeMap<Vec<u8>, Option<Vec<u8>>> =
             base.into_iter().map(|(key, value)| (key, Some(value))).collect();
         merged.extend(overlay);
-        Ok(merged.into_iter().filter_map(|(key, value)| Some((key, value?))).take(limit).collect())
+        Ok(merged
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)))
+            .take(limit)
+            .collect())
     }
 
     fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
@@ -205,7 +214,10 @@ impl Read for Transaction<'_> {
         let mut upper = to.to_vec();
         loop {
             let base = self.base.last(table, from, &upper)?;
-            let ours = overlay.range(..upper.clone()).rev().find(|(_, value)| value.is_some());
+            let ours = overlay
+                .range(..upper.clone())
+                .rev()
+                .find(|(_, value)| value.is_some());
             match (base, ours) {
                 (Some((key, _)), _) if matches!(overlay.get(&key), Some(None)) => upper = key,
                 (Some(base), Some((key, _))) if base.0 > *key => return Ok(Some(base)),
@@ -244,7 +256,10 @@ impl Read for MemoryStore {
             return Ok(Vec::new());
         }
         let range = self.pairs.range((table, from.to_vec())..(table, to.to_vec()));
-        Ok(range.take(limit).map(|((_, key), value)| (key.clone(), value.clone())).collect())
+        Ok(range
+            .take(limit)
+            .map(|((_, key), value)| (key.clone(), value.clone()))
+            .collect())
     }
 
     fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
@@ -252,6 +267,34 @@ impl Read for MemoryStore {
             return Ok(None);
         }
         let mut range = self.pairs.range((table, from.to_vec())..(table, to.to_vec()));
-        Ok(range.next_back().map(|((_, key), value)| (key.clone(), value.clone())))
+        Ok(range
+            .next_back()
+            .map(|((_, key), value)| (key.clone(), value.clone())))
+    }
+}
+
+/// A value that a store hands out only once every write it rests on is durable.
+///
+/// A function that lets a peer forget data takes a `Durable`, so that "answer, then store" does not compile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Durable<T>(T);
+
+impl<T> Durable<T> {
+    /// Wraps `value`. For stores alone, and only after the write has been made durable.
+    pub fn assert_stored(value: T) -> Self {
+        Self(value)
+    }
+
+    /// Returns the value.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> core::ops::Deref for Durable<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
     }
 }
