@@ -1,10 +1,11 @@
 //! `cargo xtask tidy`: the house rules that neither the compiler nor clippy checks.
 //!
 //! Each rule is a function from a [`Source`] to [`Finding`]s: [`code`] reads Rust tokens, [`text`]
-//! reads lines, [`links`] follows the links of Markdown pages.
+//! reads lines, [`links`] follows the links of Markdown pages, [`manifests`] reads those of the crates.
 
 mod code;
 mod links;
+mod manifests;
 mod text;
 
 use std::fmt;
@@ -112,7 +113,11 @@ fn findings(source: &Source<'_>, exists: &dyn Fn(&str) -> bool) -> Vec<Finding> 
             text::spelling_in_prose(source, &mut found);
             links::check(source, exists, &mut found);
         }
-        "toml" | "sh" | "" => text::ascii(source, &mut found),
+        "toml" => {
+            text::ascii(source, &mut found);
+            manifests::check(source, &mut found);
+        }
+        "sh" | "" => text::ascii(source, &mut found),
         _ => {}
     }
     if !UNCHECKED.contains(&source.path) {

@@ -42,7 +42,7 @@ fn golden_vectors(tree: &Tree, bless: bool) -> Result<bool, Error> {
     let agreed = run::shown(command).map_err(Error::Cargo)?;
     if !agreed {
         println!(
-            "vectors: the golden vectors differ; if the format was changed on purpose, `cargo xtask vectors --bless` and read the diff"
+            "vectors: the golden vectors do not pass; if the format was changed on purpose, `cargo xtask vectors --bless` and read the diff"
         );
     }
     Ok(agreed)

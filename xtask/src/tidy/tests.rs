@@ -63,7 +63,7 @@ fn a_mod_rs_and_a_drawer_are_found() {
 #[test]
 fn a_character_outside_ascii_is_found() {
     assert_one("a/src/lib.rs", &rust("// caf\u{e9}"), 2, "\\u{e9}");
-    assert_one("a/Cargo.toml", "# caf\u{e9}\n", 1, "outside ASCII");
+    assert_one("a.toml", "# caf\u{e9}\n", 1, "outside ASCII");
 }
 
 #[test]
@@ -262,4 +262,26 @@ fn links_that_lead_nowhere_are_found() {
 #[test]
 fn what_is_not_rust_is_found() {
     assert_one("a/src/lib.rs", &rust("fn a( {"), 2, "not Rust");
+}
+
+#[test]
+fn a_crate_outside_the_tables_of_the_workspace_is_found() {
+    let lints = "[lints]\nworkspace = true\n";
+    let inherited =
+        "[dependencies]\na.workspace = true\nb = { workspace = true, features = [\"c\"] }\n# d = \"1\"\n";
+    assert_eq!(said("a/Cargo.toml", &format!("{lints}{inherited}")).len(), 0);
+    assert_one("a/Cargo.toml", inherited, 1, "lints of its own");
+    assert_one(
+        "a/Cargo.toml",
+        &format!("{lints}[dependencies]\na = \"1\"\n"),
+        4,
+        "version of its own",
+    );
+    assert_one(
+        "a/Cargo.toml",
+        &format!("{lints}[dev-dependencies]\na = {{ path = \"../a\" }}\n"),
+        4,
+        "version of its own",
+    );
+    assert_eq!(said("fuzz/Cargo.toml", "[dependencies]\na = \"1\"\n").len(), 0);
 }
