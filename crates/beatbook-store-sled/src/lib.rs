@@ -1,1 +1,44 @@
 //! Executes the core's store operations: a journal and a sled index, sealed at rest.
+//!
+//! The journal is the truth: a write is durable when its frame is. sled holds what is read, follows the journal,
+//! and is checked against it at every open; an index that is lost is made anew. Everything is sealed with
+//! XChaCha20-Poly1305 for its place. The keys of rows are kept in the clear, because they are read in order: they hold
+//! identifiers and positions only, never words of a record. The same store serves a device and a single server.
+//!
+//! A store decides nothing about causality, access or time, and reads no clock.
+//!
+//! ```
+//! use beatbook_core::store::{StoreError, Table};
+//! use beatbook_store_sled::{AnchorPlace, Options, Store, Unlock};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let options = Options { anchor: AnchorPlace::Nowhere, ..Options::default() };
+//! let (store, _) = Store::create(folder.path().join("store"), &Unlock::keystore([7; 32]), options)?;
+//! store.commit(|transaction| {
+//!     transaction.put(Table::Meta, "name", "value");
+//!     Ok::<_, StoreError>(())
+//! })?;
+//! assert_eq!(store.read(|read| read.get(Table::Meta, b"name"))?, Some(b"value".to_vec()));
+//! store.close()?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+
+mod anchor;
+mod codec;
+mod disk;
+mod error;
+mod index;
+mod journal;
+mod lock;
+mod seal;
+mod state;
+mod store;
+mod totals;
+mod vault;
+
+pub use anchor::{AnchorPlace, AnchorState};
+pub use disk::{Disk, DiskFile, RealDisk};
+pub use error::{BackupError, OpenError, RestoreError};
+pub use index::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+pub use store::{BackupReport, OpenReport, Options, Rebuilt, Size, Store, VerifyReport};
+pub use vault::{PinCost, Unlock};

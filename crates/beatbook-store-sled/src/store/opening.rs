@@ -1,0 +1,372 @@
+//! Making and opening a store: lock, format, key, journal, index, anchor, in this order.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use beatbook_core::store::StoreError;
+
+use crate::anchor::{Anchor, AnchorState};
+use crate::error::OpenError;
+use crate::index::{self, Index, Seals, build_aside, index_path, set_aside};
+use crate::journal::frame::{Entry, Keys, Opening};
+use crate::journal::{AppendError, Journal, Recovered, Source};
+use crate::lock::Lock;
+use crate::seal::{StoreKey, random};
+use crate::state::{State, check_format, write_format};
+use crate::store::Options;
+use crate::store::committer::Committer;
+use crate::store::report::{OpenReport, Rebuilt};
+use crate::store::shared::{Live, Parts, Shared};
+use crate::totals::Totals;
+use crate::vault::{Unlock, Vault, beside, ensure_secret};
+
+/// Makes a store aside and gives it its name, so that a kill leaves a whole store or none.
+pub(super) fn create(dir: &Path, unlock: &Unlock, options: &Options) -> Result<(), OpenError> {
+    let aside = prepare(dir)?;
+    let secret = options.secret_path(dir);
+    let disk = options.disk.as_ref();
+    if matches!(unlock, Unlock::Pin(_)) {
+        ensure_secret(disk, &secret)?;
+    }
+    let key = StoreKey::random().map_err(|_| OpenError::Random)?;
+    let store_id = random().map_err(|_| OpenError::Random)?;
+    let vault = Vault::wrap(&key, store_id, unlock, options.pin_cost, &secret, disk)?;
+    let state = State {
+        base_segment: 1,
+        base_sequence: 0,
+        index: 1,
+        closed: None,
+    };
+    lay_out(&aside, &vault, &key, &state, options)?;
+    put_in_place(&aside, dir)
+}
+
+/// Makes the folder aside, after checking that nothing is in the way.
+pub(super) fn prepare(dir: &Path) -> Result<PathBuf, OpenError> {
+    let io = |error| OpenError::io(dir, error);
+    match fs::read_dir(dir) {
+        Ok(mut entries) => {
+            if entries.next().is_some() {
+                return Err(OpenError::AlreadyExists {
+                    path: dir.to_path_buf(),
+                });
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(io(error)),
+    }
+    let aside = beside(dir, ".making");
+    if aside.exists() {
+        fs::remove_dir_all(&aside).map_err(io)?;
+    }
+    fs::create_dir_all(&aside).map_err(io)?;
+    Ok(aside)
+}
+
+/// Writes the files of a store whose journal is empty.
+pub(super) fn lay_out(
+    aside: &Path,
+    vault: &Vault,
+    key: &StoreKey,
+    state: &State,
+    options: &Options,
+) -> Result<(), OpenError> {
+    let disk = options.disk.as_ref();
+    vault.write(disk, aside)?;
+    state.write(disk, aside, key)?;
+    Journal::create(
+        disk,
+        &aside.join("journal"),
+        state.base_segment,
+        state.base_sequence,
+    )?;
+    write_format(disk, aside)
+}
+
+/// Renames a whole store to its name.
+pub(super) fn put_in_place(aside: &Path, dir: &Path) -> Result<(), OpenError> {
+    let io = |error| OpenError::io(dir, error);
+    File::open(aside)
+        .and_then(|folder| folder.sync_all())
+        .map_err(io)?;
+    // An empty folder in its place gives way.
+    fs::rename(aside, dir).map_err(io)?;
+    let parent = dir
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    File::open(parent)
+        .and_then(|parent| parent.sync_all())
+        .map_err(io)
+}
+
+pub(super) fn open(
+    dir: &Path,
+    unlock: &Unlock,
+    options: Options,
+) -> Result<(Committer, OpenReport), OpenError> {
+    check_format(options.disk.as_ref(), dir)?;
+    let lock = Lock::take(dir)?;
+    let vault = Vault::read(options.disk.as_ref(), dir)?;
+    let key = vault.open(unlock, &options.secret_path(dir), options.disk.as_ref())?;
+    let state = State::read(options.disk.as_ref(), dir, &key)?;
+    let keys = Keys::new(&key);
+    let (journal, recovered) = Journal::open(
+        Arc::clone(&options.disk),
+        &dir.join("journal"),
+        keys.clone(),
+        &state,
+        options.segment_bytes,
+    )?;
+    let mut work = Work {
+        dir,
+        options: &options,
+        keys: &keys,
+        seals: Seals::new(&key),
+        state,
+    };
+    let opened = work.index(&recovered, journal.sequence())?;
+    let mut state = work.state;
+    state.closed = None;
+    // Before the first append: from here on a torn tail is possible.
+    state.write(options.disk.as_ref(), dir, &key)?;
+    let mut report = OpenReport {
+        anchor: AnchorState::Unused,
+        cut_bytes: recovered.cut_bytes,
+        replayed: recovered.replay.len() as u64,
+        rebuilt: opened.rebuilt,
+        sequence: 0,
+    };
+    let anchor = options
+        .anchor_path(dir)
+        .map(|path| {
+            Anchor::read(
+                Arc::clone(&options.disk),
+                path,
+                &key,
+                vault.store_id,
+                recovered.opening,
+            )
+        })
+        .transpose()?;
+    let live = Live {
+        index: Some(opened.index),
+        totals: opened.totals,
+        sequence: 0,
+    };
+    let shared = Shared::new(Parts {
+        dir: dir.to_path_buf(),
+        options,
+        key,
+        live,
+        anchor,
+        state,
+    });
+    let mut committer = Committer {
+        shared: Arc::new(shared),
+        journal,
+        opening: Opening::default(),
+        checkpointed: 0,
+        since_checkpoint: 0,
+        released: 0,
+        lock,
+    };
+    report.anchor = announce(&mut committer, recovered.opening.unwrap_or_default())?;
+    if report.rebuilt.is_some() || !recovered.replay.is_empty() {
+        committer.checkpoint().map_err(|error| in_open(dir, &error))?;
+    }
+    report.sequence = committer.journal.sequence();
+    committer.shared.live.write().sequence = report.sequence;
+    Ok((committer, report))
+}
+
+/// Writes a fresh open id to the anchor, to the journal, and confirms it in the anchor.
+fn announce(committer: &mut Committer, prior: Opening) -> Result<AnchorState, OpenError> {
+    let shared = Arc::clone(&committer.shared);
+    let mut anchor = shared.anchor.lock();
+    let id = random().map_err(|_| OpenError::Random)?;
+    let trusted = anchor.as_mut().filter(|anchor| anchor.state.is_trusted());
+    let opening = Opening {
+        id,
+        anchored: prior.anchored || trusted.is_some(),
+    };
+    if let Some(anchor) = trusted {
+        anchor.announce(prior.id, id)?;
+    }
+    committer
+        .journal
+        .append(&[Entry::Open(opening)])
+        .map_err(|error| match error {
+            AppendError::Full => OpenError::DiskFull,
+            AppendError::Unknown(reason) => OpenError::io(&shared.journal_dir(), io::Error::other(reason)),
+        })?;
+    committer.opening = opening;
+    match anchor.as_mut() {
+        Some(anchor) if anchor.state.is_trusted() => anchor.confirm(id)?,
+        _ => {}
+    }
+    Ok(anchor.as_ref().map_or(AnchorState::Unused, |anchor| anchor.state))
+}
+
+/// The index as opening leaves it.
+struct Opened {
+    index: Index,
+    totals: Totals,
+    rebuilt: Option<Rebuilt>,
+}
+
+/// What opening an index works with.
+struct Work<'a> {
+    dir: &'a Path,
+    options: &'a Options,
+    keys: &'a Keys,
+    seals: Seals,
+    state: State,
+}
+
+impl Work<'_> {
+    /// Opens the index and brings it up to the journal, or makes it anew.
+    fn index(&mut self, recovered: &Recovered, end: u64) -> Result<Opened, OpenError> {
+        let path = index_path(self.dir, self.state.index);
+        if recovered.is_new && !path.exists() {
+            build_aside(
+                self.dir,
+                self.state.index,
+                &self.seals,
+                self.options.cache_bytes,
+                |_| Ok(()),
+            )?;
+        }
+        let why = match self.try_index(&path, recovered, end) {
+            Ok(index) => {
+                return Ok(Opened {
+                    index,
+                    totals: recovered.totals,
+                    rebuilt: None,
+                });
+            }
+            Err(error) if is_passing(&error) => return Err(error),
+            Err(OpenError::Index { reason }) => reason,
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(%why, "the index cannot be used and is made anew from the journal");
+        self.rebuild(why, &path, recovered, end)
+    }
+
+    fn try_index(&self, path: &Path, recovered: &Recovered, end: u64) -> Result<Index, OpenError> {
+        let lost = |reason: &str| OpenError::Index {
+            reason: reason.into(),
+        };
+        if !path.is_dir() {
+            return Err(lost("the folder is missing"));
+        }
+        let index = index::open(path, self.seals.clone(), self.options.cache_bytes)?;
+        if index.applied().map_err(|error| in_open(path, &error))? > end {
+            // Not the index is at fault here: it proves that the journal once was longer.
+            return Err(OpenError::damaged(
+                &self.dir.join("journal"),
+                0,
+                "frames are missing at its end",
+            ));
+        }
+        for (sequence, commit) in &recovered.replay {
+            index
+                .plan(&commit.salt, &commit.writes, &mut Totals::default())
+                .and_then(|plan| index.apply(plan, *sequence))
+                .map_err(|error| in_open(path, &error))?;
+        }
+        let totals = index.count().map_err(|error| in_open(path, &error))?;
+        if totals.difference(&recovered.totals).is_some() {
+            return Err(lost("rows are missing or changed"));
+        }
+        Ok(index)
+    }
+
+    fn rebuild(
+        &mut self,
+        why: String,
+        old: &Path,
+        recovered: &Recovered,
+        end: u64,
+    ) -> Result<Opened, OpenError> {
+        let base = self.state.base_sequence;
+        if base > 0 && !self.options.repair {
+            return Err(OpenError::NeedsRepair {
+                index: old.to_path_buf(),
+                why,
+                lost_before: base,
+            });
+        }
+        let number = self.state.index + 1;
+        let totals = self.build(number, base, end)?;
+        if base == 0 && totals.difference(&recovered.totals).is_some() {
+            return Err(OpenError::damaged(
+                &self.dir.join("journal"),
+                0,
+                "an index made from it differs from what the journal says",
+            ));
+        }
+        self.state.index = number;
+        self.state.closed = None;
+        // From here on the new index is the one; the old one is only kept.
+        Ok(Opened {
+            index: index::open(
+                &index_path(self.dir, number),
+                self.seals.clone(),
+                self.options.cache_bytes,
+            )?,
+            totals,
+            rebuilt: Some(Rebuilt {
+                why,
+                set_aside: old.exists().then(|| set_aside(self.dir, old)).transpose()?,
+                lost_before: (base > 0).then_some(base),
+            }),
+        })
+    }
+
+    fn build(&self, number: u32, base: u64, end: u64) -> Result<Totals, OpenError> {
+        let journal = self.dir.join("journal");
+        let source = Source {
+            disk: self.options.disk.as_ref(),
+            dir: &journal,
+            keys: self.keys,
+        };
+        build_aside(self.dir, number, &self.seals, self.options.cache_bytes, |index| {
+            let mut totals = Totals::default();
+            source.each(&self.state, (base, end), &mut |sequence, entry| {
+                let Entry::Commit(commit) = entry else {
+                    return Ok(());
+                };
+                index
+                    .plan(&commit.salt, &commit.writes, &mut totals)
+                    .and_then(|plan| index.apply(plan, sequence))
+                    .map_err(|error| in_open(self.dir, &error))
+            })?;
+            Ok(totals)
+        })
+    }
+}
+
+/// True where making the index anew would not help: try again when the cause is gone.
+fn is_passing(error: &OpenError) -> bool {
+    match error {
+        OpenError::DiskFull | OpenError::Damaged { .. } => true,
+        OpenError::Io { source, .. } => matches!(
+            source.kind(),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::OutOfMemory | io::ErrorKind::WouldBlock
+        ),
+        _ => false,
+    }
+}
+
+pub(super) fn in_open(path: &Path, error: &StoreError) -> OpenError {
+    match error {
+        StoreError::DiskFull => OpenError::DiskFull,
+        StoreError::Corrupt { .. } | StoreError::Latched { .. } => OpenError::Index {
+            reason: error.to_string(),
+        },
+        other => OpenError::io(path, io::Error::other(other.to_string())),
+    }
+}

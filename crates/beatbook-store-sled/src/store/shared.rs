@@ -1,0 +1,133 @@
+//! What the callers of a store and its committer share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use beatbook_core::store::{Pairs, Read, StoreError, Table};
+use parking_lot::{Mutex, RwLock};
+
+use crate::anchor::Anchor;
+use crate::disk::Disk;
+use crate::index::{Index, Seals};
+use crate::journal::frame::Keys;
+use crate::seal::StoreKey;
+use crate::state::State;
+use crate::store::Options;
+use crate::totals::Totals;
+
+/// The parts of an open store.
+pub(crate) struct Shared {
+    pub(crate) dir: PathBuf,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) options: Options,
+    pub(crate) key: StoreKey,
+    pub(crate) seals: Seals,
+    pub(crate) journal_keys: Keys,
+    /// Changed by the committer alone, and only for as long as it takes to apply a group that is durable.
+    pub(crate) live: RwLock<Live>,
+    pub(crate) anchor: Mutex<Option<Anchor>>,
+    pub(crate) state: Mutex<State>,
+    /// Held while the vault is replaced.
+    pub(crate) vault: Mutex<()>,
+    /// Frames after these sequences are being read by a backup.
+    pub(crate) holds: Mutex<Vec<u64>>,
+    latch: Mutex<Option<StoreError>>,
+    latched: AtomicBool,
+}
+
+/// The state that readers see.
+pub(crate) struct Live {
+    /// Gone when the store is closed.
+    pub(crate) index: Option<Index>,
+    pub(crate) totals: Totals,
+    pub(crate) sequence: u64,
+}
+
+/// Everything but the parts that [`Shared::new`] makes itself.
+pub(crate) struct Parts {
+    pub(crate) dir: PathBuf,
+    pub(crate) options: Options,
+    pub(crate) key: StoreKey,
+    pub(crate) live: Live,
+    pub(crate) anchor: Option<Anchor>,
+    pub(crate) state: State,
+}
+
+impl Shared {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            disk: Arc::clone(&parts.options.disk),
+            seals: Seals::new(&parts.key),
+            journal_keys: Keys::new(&parts.key),
+            dir: parts.dir,
+            options: parts.options,
+            key: parts.key,
+            live: RwLock::new(parts.live),
+            anchor: Mutex::new(parts.anchor),
+            state: Mutex::new(parts.state),
+            vault: Mutex::new(()),
+            holds: Mutex::new(Vec::new()),
+            latch: Mutex::new(None),
+            latched: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn journal_dir(&self) -> PathBuf {
+        self.dir.join("journal")
+    }
+
+    /// Shuts the store until it is opened again. The first reason stays.
+    pub(crate) fn latch(&self, error: StoreError) -> StoreError {
+        let mut latch = self.latch.lock();
+        let first = latch.get_or_insert(error).clone();
+        self.latched.store(true, Ordering::Release);
+        first
+    }
+
+    /// An error once the store has latched shut.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        if self.latched.load(Ordering::Acquire) {
+            return Err(self.latch.lock().clone().unwrap_or_else(closed));
+        }
+        Ok(())
+    }
+}
+
+/// Reads of the state that is durable.
+pub(crate) struct View<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) index: Option<&'a Index>,
+}
+
+impl View<'_> {
+    fn index(&self) -> Result<&Index, StoreError> {
+        self.shared.check()?;
+        self.index.ok_or_else(closed)
+    }
+}
+
+impl Read for View<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.index()?.get(table, key)
+    }
+
+    fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError> {
+        self.index()?.scan(table, from, to, limit)
+    }
+
+    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+        self.index()?.last(table, from, to)
+    }
+}
+
+/// The answer of a store that has been closed.
+pub(crate) fn closed() -> StoreError {
+    latched("it was closed")
+}
+
+pub(crate) fn latched(reason: impl Into<String>) -> StoreError {
+    StoreError::Latched {
+        reason: reason.into(),
+    }
+}
