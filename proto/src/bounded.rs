@@ -11,8 +11,14 @@ use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limits::{CODE_BYTES_MAX, TEXT_CHARS_MAX};
+use crate::merkle::Hash;
 
 /// A byte string. `Debug` shows its length and a short hash only.
+///
+/// ```
+/// let shown = format!("{:?}", beatbook_proto::Bytes(b"seen at the corner".to_vec()));
+/// assert!(shown.starts_with("Bytes(18 bytes, ") && !shown.contains("corner"));
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Bytes(pub Vec<u8>);
 
@@ -43,21 +49,38 @@ impl Serialize for Bytes {
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct BytesVisitor;
-        impl<'de> Visitor<'de> for BytesVisitor {
-            type Value = Bytes;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a byte string")
-            }
-            fn visit_borrowed_bytes<E: Error>(self, bytes: &'de [u8]) -> Result<Bytes, E> {
-                Ok(Bytes(bytes.to_vec()))
-            }
-        }
-        deserializer.deserialize_bytes(BytesVisitor)
+        bytes_within::<0, { usize::MAX }, D>(deserializer)
     }
 }
 
+/// Decodes a byte string of `MIN` to `MAX` bytes, looking at its length before copying it.
+pub(crate) fn bytes_within<'de, const MIN: usize, const MAX: usize, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Bytes, D::Error> {
+    struct BytesVisitor<const MIN: usize, const MAX: usize>;
+    impl<'de, const MIN: usize, const MAX: usize> Visitor<'de> for BytesVisitor<MIN, MAX> {
+        type Value = Bytes;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a byte string of {MIN} to {MAX} bytes")
+        }
+        fn visit_borrowed_bytes<E: Error>(self, bytes: &'de [u8]) -> Result<Bytes, E> {
+            if (MIN..=MAX).contains(&bytes.len()) {
+                Ok(Bytes(bytes.to_vec()))
+            } else {
+                Err(E::invalid_length(bytes.len(), &self))
+            }
+        }
+    }
+    deserializer.deserialize_bytes(BytesVisitor::<MIN, MAX>)
+}
+
 /// A text of at most [`TEXT_CHARS_MAX`] characters. `Debug` shows its length and a short hash only.
+///
+/// ```
+/// use beatbook_proto::{Text, limits::TEXT_CHARS_MAX};
+/// assert_eq!(Text::new("gate left open").unwrap().as_str(), "gate left open");
+/// assert!(Text::new("x".repeat(TEXT_CHARS_MAX + 1)).is_none());
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Text(String);
 
@@ -100,6 +123,12 @@ impl<'de> Deserialize<'de> for Text {
 /// A word of an open vocabulary: 1 to [`CODE_BYTES_MAX`] printable ASCII characters without spaces.
 ///
 /// A code that this build does not know round-trips unchanged.
+///
+/// ```
+/// use beatbook_proto::Code;
+/// assert_eq!(Code::new("OBSERVATION").unwrap().as_str(), "OBSERVATION");
+/// assert!(Code::new("two words").is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(String);
 
@@ -143,6 +172,14 @@ impl<'de> Deserialize<'de> for Code {
 }
 
 /// A list of at most `MAX` items.
+///
+/// ```
+/// use beatbook_proto::{List, codec};
+/// let three: List<u8, 3> = vec![1, 2, 3].into();
+/// let bytes = codec::encode(&three).unwrap();
+/// assert!(codec::decode::<List<u8, 3>>(&bytes).is_ok());
+/// assert!(codec::decode::<List<u8, 2>>(&bytes).is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct List<T, const MAX: usize>(pub Vec<T>);
 
@@ -201,23 +238,37 @@ impl<'de, T: DeserializeOwned, const MAX: usize> Deserialize<'de> for List<T, MA
                     return Err(A::Error::custom("list longer than the limit"));
                 }
                 let mut items = Vec::new();
-                while let Some(item) = seq.next_element()? {
-                    if items.len() == MAX {
-                        return Err(A::Error::custom("list longer than the limit"));
+                loop {
+                    make_room(&mut items, seq.size_hint());
+                    match seq.next_element()? {
+                        Some(_) if items.len() == MAX => {
+                            return Err(A::Error::custom("list longer than the limit"));
+                        }
+                        Some(item) => items.push(item),
+                        None => return Ok(List(items)),
                     }
-                    items.push(item);
                 }
-                Ok(List(items))
             }
         }
         deserializer.deserialize_seq(ListVisitor(PhantomData))
     }
 }
 
+/// Makes room for the next of `left` declared items.
+///
+/// Grows by a quarter of what has been read and never past what is declared: a false length costs
+/// little, a true one leaves no slack (R-LIM-13 relies on it).
+pub(crate) fn make_room<T>(items: &mut Vec<T>, left: Option<usize>) {
+    let left = left.unwrap_or(usize::MAX);
+    if left > 0 && items.len() == items.capacity() {
+        items.reserve_exact(left.min((items.len() / 4).max(ROOM_MIN)));
+    }
+}
+
 /// Writes length and a short hash in place of private bytes.
-fn redacted(f: &mut fmt::Formatter<'_>, name: &str, bytes: &[u8]) -> fmt::Result {
-    let hash = blake3::hash(bytes).to_hex();
-    write!(f, "{name}({} bytes, {})", bytes.len(), &hash[..8])
+pub(crate) fn redacted(f: &mut fmt::Formatter<'_>, name: &str, bytes: &[u8]) -> fmt::Result {
+    let hash = Hash(*blake3::hash(bytes).as_bytes());
+    write!(f, "{name}({} bytes, {})", bytes.len(), hash.short())
 }
 
 struct StrVisitor;
@@ -231,3 +282,5 @@ impl<'de> Visitor<'de> for StrVisitor {
         Ok(text)
     }
 }
+
+const ROOM_MIN: usize = 4;

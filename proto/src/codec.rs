@@ -3,7 +3,7 @@
 //! Varint little-endian bincode 2 over serde. Decoding reads a slice that is already in memory, refuses
 //! trailing bytes, and takes memory only for what the slice really holds.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use serde::de::{Deserialize, DeserializeSeed};
 use serde::ser::Serialize;
@@ -28,7 +28,7 @@ pub enum CodecError {
     Unpack,
 }
 
-/// Encodes a value.
+/// Encodes a value in the one spelling that writers use (R-COD-3).
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
     bincode::serde::encode_to_vec(value, CONFIG).map_err(|_| CodecError::TooLarge)
 }
@@ -54,28 +54,57 @@ pub fn decode_seed<'de, S: DeserializeSeed<'de>>(seed: S, bytes: &'de [u8]) -> R
 }
 
 /// Compresses bytes with zstd at the level used on the wire.
+///
+/// What packs better than [`UNPACK_RATIO_MAX`] is packed again in short blocks, so that a reader's
+/// limit on the ratio refuses nothing honest (R-FRM-4). Empty if the library fails.
 pub fn pack(bytes: &[u8]) -> Vec<u8> {
-    zstd::bulk::compress(bytes, LEVEL).unwrap_or_default()
+    let packed = zstd::bulk::compress(bytes, LEVEL).unwrap_or_default();
+    if packed.len().saturating_mul(UNPACK_RATIO_MAX) >= bytes.len() {
+        packed
+    } else {
+        pack_in_blocks(bytes).unwrap_or_default()
+    }
 }
 
-/// Decompresses bytes, stopping at the limits on size, ratio and window (R-LIM-3).
+/// Decompresses one zstd frame that fills `bytes`, stopping at the limits on size, ratio and window
+/// (R-LIM-3, R-FRM-4).
 pub fn unpack(bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
+    let damaged = |_| CodecError::Unpack;
+    if bytes.is_empty() {
+        return Err(CodecError::Unpack);
+    }
     let max = UNPACKED_BYTES_MAX.min(bytes.len().saturating_mul(UNPACK_RATIO_MAX));
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(|_| CodecError::Unpack)?;
-    decoder
-        .window_log_max(ZSTD_WINDOW_LOG_MAX)
-        .map_err(|_| CodecError::Unpack)?;
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)
+        .map_err(damaged)?
+        .single_frame();
+    decoder.window_log_max(window_log(max)).map_err(damaged)?;
     let mut unpacked = Vec::new();
     let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
     decoder
         .by_ref()
         .take(limit)
         .read_to_end(&mut unpacked)
-        .map_err(|_| CodecError::Unpack)?;
-    if unpacked.len() > max {
-        return Err(CodecError::Unpack);
+        .map_err(damaged)?;
+    let whole = unpacked.len() <= max && decoder.finish().is_empty();
+    whole.then_some(unpacked).ok_or(CodecError::Unpack)
+}
+
+/// The window that content of `max` bytes can use: a short input cannot make the decoder take more.
+fn window_log(max: usize) -> u32 {
+    max.next_power_of_two()
+        .trailing_zeros()
+        .clamp(WINDOW_LOG_MIN, ZSTD_WINDOW_LOG_MAX)
+}
+
+fn pack_in_blocks(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), LEVEL)?;
+    encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
+    encoder.include_contentsize(true)?;
+    for block in bytes.chunks(BLOCK_LEN) {
+        encoder.write_all(block)?;
+        encoder.flush()?;
     }
-    Ok(unpacked)
+    encoder.finish()
 }
 
 fn whole<T>(bytes: &[u8], decoded: Result<(T, usize), bincode::error::DecodeError>) -> Result<T, CodecError> {
@@ -90,3 +119,7 @@ const CONFIG: bincode::config::Configuration = bincode::config::standard();
 /// bincode counts an integer at its full width: a byte of input claims at most 16.
 const LIMIT: usize = 16 * UNPACKED_BYTES_MAX;
 const LEVEL: i32 = 3;
+/// A block takes four bytes at least, so blocks of this length stay well within the ratio.
+const BLOCK_LEN: usize = 512;
+/// The smallest window that zstd knows.
+const WINDOW_LOG_MIN: u32 = 10;

@@ -25,14 +25,16 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The sorting key of the scope.
+    /// The sorting key of the scope. No scope's key begins another's, so keys may be prefixes (R-FEED-3).
     pub fn key(&self) -> Vec<u8> {
         match self {
             Self::Own => vec![0],
             Self::Reference => vec![1],
             Self::Beat { beat, class } => {
-                let mut key = vec![2, *class];
-                key.extend_from_slice(beat.as_str().as_bytes());
+                let beat = beat.as_str().as_bytes();
+                // A code is at most 64 bytes long; the length keeps `52/C0` apart from `52/C02`.
+                let mut key = vec![2, *class, u8::try_from(beat.len()).unwrap_or(u8::MAX)];
+                key.extend_from_slice(beat);
                 key
             }
         }

@@ -10,7 +10,9 @@ use crate::close::CloseCode;
 use crate::codec::{self, CodecError};
 use crate::feed::{Cursor, FeedItem, Scope};
 use crate::ids::{Dot, EpochId, ReplicaId};
-use crate::limits::{BOOKS_MAX, FEED_ITEMS_MAX, FRAME_BYTES_MAX, PARTS_MAX, RUN_ENTRIES_MAX, SCOPES_MAX};
+use crate::limits::{
+    BOOKS_MAX, FEED_ITEMS_MAX, FRAME_BYTES_MAX, PARTS_MAX, RUN_ENTRIES_MAX, SCOPES_MAX, UNPACKED_BYTES_MAX,
+};
 use crate::run::{Part, Run};
 use crate::seal::{Receipt, SealHash, Verdict};
 
@@ -235,12 +237,13 @@ impl Frame {
             Self::Offer(offer) | Self::Want(offer) => codec::encode(offer),
             Self::Part(part) => codec::encode(part),
         }?;
+        if payload.len() > UNPACKED_BYTES_MAX {
+            return Err(CodecError::TooLarge);
+        }
         let mut kind = self.kind();
         if payload.len() >= PACK_BYTES_MIN {
             let packed = codec::pack(&payload);
-            // A ratio over the limit would be refused by the reader, so such a payload travels as it is.
-            let ratio_fits = packed.len().saturating_mul(crate::limits::UNPACK_RATIO_MAX) >= payload.len();
-            if packed.len() < payload.len() && ratio_fits && !packed.is_empty() {
+            if packed.len() < payload.len() && !packed.is_empty() {
                 payload = packed;
                 kind |= PACKED;
             }

@@ -18,6 +18,16 @@
 //! assert_eq!(back, (FieldId(16), op));
 //! ```
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
 pub mod codec;
 pub mod feed;
 pub mod field;

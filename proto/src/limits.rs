@@ -8,14 +8,16 @@ pub const RUN_BYTES_MAX: usize = 64 << 10;
 pub const UNPACKED_BYTES_MAX: usize = 4 << 20;
 /// Largest ratio of decompressed to compressed bytes (R-LIM-3).
 pub const UNPACK_RATIO_MAX: usize = 200;
-/// Largest zstd window a peer may ask for, as a power of two (R-LIM-3).
-pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+/// Largest zstd window a peer may ask for, as a power of two (R-LIM-3); the decoder's own memory.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 22;
 /// Most entries in one run (R-LIM-4).
 pub const RUN_ENTRIES_MAX: usize = 4_096;
 /// Largest revision body, in bytes (R-LIM-5).
 pub const BODY_BYTES_MAX: usize = 256 << 10;
 /// Largest revision header, in bytes (R-LIM-5).
 pub const HEADER_BYTES_MAX: usize = 16 << 10;
+/// Shortest revision header that the format can spell, in bytes (R-LIM-5).
+pub const HEADER_BYTES_MIN: usize = 9;
 /// Most replicas in one causal context (R-LIM-6).
 pub const CONTEXT_REPLICAS_MAX: usize = 64;
 /// Longest text field, in characters (R-LIM-7).
@@ -42,3 +44,9 @@ pub const SCOPES_MAX: usize = 1_024;
 pub const FEED_ITEMS_MAX: usize = 8_192;
 /// Most runs that parts in one feed frame may come from (R-LIM-12).
 pub const PARTS_MAX: usize = 4_096;
+/// Most values in one revision, nested ones and operations without a value counted (R-LIM-13).
+pub const VALUES_MAX: usize = 1_024;
+/// Longest verifying key, in bytes (R-LIM-14).
+pub const KEY_BYTES_MAX: usize = 33;
+/// Longest signature, in bytes (R-LIM-14).
+pub const SIGNATURE_BYTES_MAX: usize = 64;

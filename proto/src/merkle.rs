@@ -104,6 +104,39 @@ pub fn complete(leaves: &[Option<Commitment>], proof: &[Hash]) -> Option<Hash> {
     rest.is_empty().then_some(root)
 }
 
+/// The hashes that complete the root for a reader who will hold only the leaves marked in `wanted`, made by someone
+/// who holds `leaves` (`Some`) and the `hashes` that stand for the rest; `None` if a wanted leaf is not held or they
+/// do not fit.
+pub fn reprove(leaves: &[Option<Commitment>], hashes: &[Hash], wanted: &[bool]) -> Option<Vec<Hash>> {
+    let mut rest = hashes;
+    let mut proof = Vec::new();
+    reprove_into(leaves, &mut rest, wanted, &mut proof)?;
+    rest.is_empty().then_some(proof)
+}
+
+fn reprove_into(
+    leaves: &[Option<Commitment>],
+    hashes: &mut &[Hash],
+    wanted: &[bool],
+    proof: &mut Vec<Hash>,
+) -> Option<()> {
+    if !wanted.iter().any(|wanted| *wanted) {
+        proof.push(complete_from(leaves, hashes)?);
+        return Some(());
+    }
+    if leaves.iter().all(Option::is_none) {
+        return None;
+    }
+    if leaves.len() > 1 {
+        let middle = split(leaves.len());
+        let (left, right) = leaves.split_at(middle);
+        let (wanted_left, wanted_right) = wanted.split_at_checked(middle)?;
+        reprove_into(left, hashes, wanted_left, proof)?;
+        reprove_into(right, hashes, wanted_right, proof)?;
+    }
+    Some(())
+}
+
 fn prove_into(commitments: &[Commitment], held: &[bool], proof: &mut Vec<Hash>) {
     if !held.iter().any(|held| *held) {
         proof.push(root(commitments));

@@ -5,17 +5,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bounded::{Bytes, Code, List, Text};
+use crate::bounded::{Bytes, Code, List, Text, bytes_within};
 use crate::codec::{self, CodecError};
 use crate::ids::{Dot, EnrolmentId, FieldId, OfficerId, RecordId, ReplicaId};
-use crate::limits::{BODY_BYTES_MAX, HEADER_BYTES_MAX, OPS_MAX};
+use crate::limits::{BODY_BYTES_MAX, HEADER_BYTES_MAX, HEADER_BYTES_MIN, OPS_MAX};
 use crate::merkle::{self, Commitment, Salt};
 use crate::run::Proof;
 use crate::seal::{PublicKey, Seal};
-use crate::value::FieldOp;
+use crate::value::{self, FieldOp};
 use crate::vector::VersionVector;
 
-/// What a revision does to its record. A number on the wire; unknown ones round-trip.
+/// What a revision does to its record. A number on the wire; unknown ones round-trip (R-REV-2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RevisionKind(pub u8);
 
@@ -52,7 +52,7 @@ impl RevisionKind {
 /// What everyone may need to know of a revision without opening it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// The record that it changes; `None` where it founds one, named by its own dot.
+    /// The record that it changes; `None` where it founds one, named by its own dot (R-REV-3).
     pub record: Option<RecordId>,
     /// What kind of record it is. Open: unknown families round-trip.
     pub family: Code,
@@ -101,11 +101,16 @@ pub struct Stamp {
 pub struct Body {
     /// When the device recorded it, by its own clock.
     pub recorded_at: Stamp,
-    /// Why; required for amend, strike, void and resolve.
+    /// Why; required for amend, strike, void and resolve (R-REV-6).
     pub reason: Option<Text>,
     /// For a resolution: the dots that it settles.
     pub settles: List<Dot, OPS_MAX>,
-    /// What it does to which fields, applied in order.
+    /// What it does to which fields, applied in order; at most [`VALUES_MAX`](crate::limits::VALUES_MAX)
+    /// values in all (R-LIM-13).
+    #[serde(
+        serialize_with = "value::serialize_ops",
+        deserialize_with = "value::deserialize_ops"
+    )]
     pub ops: List<(FieldId, FieldOp), OPS_MAX>,
 }
 
@@ -165,8 +170,10 @@ pub struct Original {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The encoded [`Header`].
+    #[serde(deserialize_with = "bytes_within::<HEADER_BYTES_MIN, HEADER_BYTES_MAX, _>")]
     pub header: Bytes,
     /// The encoded [`Body`], [`Opening`] or [`Original`].
+    #[serde(deserialize_with = "bytes_within::<0, BODY_BYTES_MAX, _>")]
     pub body: Bytes,
 }
 
@@ -212,11 +219,14 @@ impl Entry {
 
     /// Bytes of header and body together.
     pub fn byte_len(&self) -> usize {
-        self.header.len() + self.body.len()
+        self.header.len().saturating_add(self.body.len())
     }
 
     /// Checks header and body against their limits (R-LIM-5).
     pub fn check_size(&self) -> Result<(), CodecError> {
+        if self.header.len() < HEADER_BYTES_MIN {
+            return Err(CodecError::Malformed);
+        }
         let fits = self.header.len() <= HEADER_BYTES_MAX && self.body.len() <= BODY_BYTES_MAX;
         fits.then_some(()).ok_or(CodecError::TooLarge)
     }

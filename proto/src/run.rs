@@ -88,8 +88,15 @@ pub struct VerifiedEntry {
 impl Run {
     /// Verifies entries, root and signature against the book's key.
     pub fn verify(self, key: &PublicKey) -> Result<VerifiedRun, ProofError> {
-        let first = self.seal.claim.first;
-        let entries = (first..).zip(self.entries.0).collect();
+        // Counters that run over stay equal, which the order of counters refuses.
+        let counter = |place: usize| self.seal.claim.first.saturating_add(place as u64);
+        let entries = self
+            .entries
+            .0
+            .into_iter()
+            .enumerate()
+            .map(|(place, entry)| (counter(place), entry))
+            .collect();
         Part {
             seal: self.seal,
             proof: Proof::Whole(self.secret),
@@ -111,7 +118,8 @@ impl Part {
     pub fn verify_root(self) -> Result<VerifiedRun, ProofError> {
         let claim = &self.seal.claim;
         let count = usize::try_from(claim.entries()).map_err(|_| ProofError::Shape)?;
-        if count == 0 || count > RUN_ENTRIES_MAX {
+        // SPEC R-SEAL-2: there is always a counter after the last, so that `last + 1` never runs over.
+        if count == 0 || count > RUN_ENTRIES_MAX || claim.last == u64::MAX {
             return Err(ProofError::Shape);
         }
         let (secret, salts, hashes) = match self.proof {
@@ -134,7 +142,7 @@ impl Part {
             if counter < next {
                 return Err(ProofError::Shape);
             }
-            next = counter + 1;
+            next = counter.saturating_add(1);
             let salt = match secret {
                 Some(secret) => secret.salt(claim.replica, counter),
                 None => *salts.get(index).ok_or(ProofError::Shape)?,

@@ -7,10 +7,10 @@ use p256::ecdsa::signature::Verifier as _;
 use p256::pkcs8::DecodePrivateKey as _;
 use serde::{Deserialize, Serialize};
 
-use crate::bounded::{Bytes, List};
+use crate::bounded::{Bytes, List, bytes_within};
 use crate::codec;
 use crate::ids::{EpochId, ReplicaId};
-use crate::limits::RUN_ENTRIES_MAX;
+use crate::limits::{KEY_BYTES_MAX, RUN_ENTRIES_MAX, SIGNATURE_BYTES_MAX};
 use crate::merkle::Hash;
 
 /// The hash that names a seal.
@@ -31,6 +31,7 @@ pub struct PublicKey {
     /// Its scheme.
     pub algorithm: Algorithm,
     /// P-256: the compressed SEC1 point (33 bytes). Ed25519: 32 bytes.
+    #[serde(deserialize_with = "bytes_within::<0, KEY_BYTES_MAX, _>")]
     pub bytes: Bytes,
 }
 
@@ -40,6 +41,7 @@ pub struct Signature {
     /// Its scheme.
     pub algorithm: Algorithm,
     /// P-256: `r || s`. Ed25519: as in RFC 8032.
+    #[serde(deserialize_with = "bytes_within::<0, SIGNATURE_BYTES_MAX, _>")]
     pub bytes: Bytes,
 }
 
@@ -142,13 +144,17 @@ impl PublicKey {
         })
     }
 
-    /// Verifies a signature over `message`.
+    /// Verifies a signature over `message` (R-SIG-2, R-SIG-3).
     pub fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), SignatureError> {
         if self.algorithm != signature.algorithm {
             return Err(SignatureError::Signature);
         }
         match self.algorithm {
             Algorithm::P256 => {
+                // One spelling a key: a second form of a point would be another key to compare by bytes.
+                if self.bytes.len() != KEY_BYTES_MAX {
+                    return Err(SignatureError::Key);
+                }
                 let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&self.bytes)
                     .map_err(|_| SignatureError::Key)?;
                 let signature = p256::ecdsa::Signature::from_slice(&signature.bytes)
@@ -211,10 +217,9 @@ impl SealClaim {
 
     /// Number of entries sealed, 0 if the claim is upside down.
     pub fn entries(&self) -> u64 {
-        if self.first == 0 {
-            0
-        } else {
-            (self.last + 1).saturating_sub(self.first)
+        match self.last.checked_sub(self.first) {
+            Some(span) if self.first > 0 => span.saturating_add(1),
+            _ => 0,
         }
     }
 

@@ -3,12 +3,14 @@
 //! Each point is five zigzag varints: milliseconds, latitude and longitude in degrees x 1e7, accuracy in
 //! decimetres, speed in cm/s; times and positions as the difference from the point before.
 
+use std::fmt;
+
 use crate::bounded::Bytes;
 use crate::limits::{TRACK_BYTES_MAX, TRACK_POINTS_MAX};
 use crate::value::Point;
 
 /// One fix of a track.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TrackPoint {
     /// Milliseconds since 1970-01-01T00:00:00Z by the device's clock.
     pub utc_ms: i64,
@@ -18,6 +20,12 @@ pub struct TrackPoint {
     pub accuracy_dm: u32,
     /// Speed in centimetres a second, 0 if unknown.
     pub speed_cm_s: u32,
+}
+
+impl fmt::Debug for TrackPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TrackPoint(..)")
+    }
 }
 
 /// Why a track does not read.
@@ -37,7 +45,7 @@ pub fn encode(points: &[TrackPoint]) -> Result<Bytes, TrackError> {
     if points.len() > TRACK_POINTS_MAX {
         return Err(TrackError::TooMany);
     }
-    let mut bytes = Vec::with_capacity(points.len() * 8);
+    let mut bytes = Vec::with_capacity(points.len().saturating_mul(8));
     let (mut utc_ms, mut lat, mut lon) = (0_i64, 0_i64, 0_i64);
     for fix in points {
         let (next_lat, next_lon) = (i64::from(fix.point.lat_e7), i64::from(fix.point.lon_e7));
@@ -102,7 +110,8 @@ fn take(rest: &mut &[u8]) -> Result<i64, TrackError> {
         let (byte, left) = rest.split_first().ok_or(TrackError::Malformed)?;
         *rest = left;
         let bits = u64::from(byte & 0x7f);
-        if shift == 63 && bits > 1 {
+        // SPEC R-TRK-2: a number has one spelling, so a last byte of 0 adds nothing but length.
+        if (shift == 63 && bits > 1) || (shift > 0 && *byte == 0) {
             return Err(TrackError::Malformed);
         }
         zigzag |= bits << shift;

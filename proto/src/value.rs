@@ -2,15 +2,25 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, EnumAccess, Error, SeqAccess, VariantAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::bounded::{Bytes, Code, List, Text};
+use crate::bounded::{Bytes, Code, List, Text, redacted};
+use crate::codec;
 use crate::ids::{Dot, FieldId, OfficerId};
-use crate::limits::{ITEMS_MAX, NESTING_MAX, TRACK_BYTES_MAX};
+use crate::limits::{ITEMS_MAX, NESTING_MAX, OPS_MAX, TRACK_BYTES_MAX, VALUES_MAX};
 use crate::merkle::Hash;
 
+mod decode;
+
+pub(crate) use decode::deserialize_ops;
+
 /// A moment as the field means it: UTC in milliseconds, with the offset it was read at.
+///
+/// ```
+/// let noon_in_summer = beatbook_proto::Instant { utc_ms: 1_782_903_600_000, offset_min: 60 };
+/// assert_eq!(noon_in_summer.utc_ms % 86_400_000, 11 * 3_600_000);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Instant {
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -19,8 +29,13 @@ pub struct Instant {
     pub offset_min: i16,
 }
 
-/// A WGS84 position, degrees times 10^7.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A WGS84 position, degrees times 10^7. `Debug` does not show where.
+///
+/// ```
+/// let bandstand = beatbook_proto::Point { lat_e7: 538_000_000, lon_e7: -15_000_000 };
+/// assert_eq!(format!("{bandstand:?}"), "Point(..)");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Point {
     /// Latitude, degrees times 10^7, north positive.
     pub lat_e7: i32,
@@ -28,7 +43,20 @@ pub struct Point {
     pub lon_e7: i32,
 }
 
+impl fmt::Debug for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Point(..)")
+    }
+}
+
 /// Names bytes kept outside the record: a photo, a scan, a recording.
+///
+/// ```
+/// use beatbook_proto::{BlobRef, Code, Hash};
+/// let media = Code::new("image/jpeg").unwrap();
+/// let photo = BlobRef { hash: Hash([7; 32]), length: 48_213, media };
+/// assert_eq!(photo.media.as_str(), "image/jpeg");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BlobRef {
     /// BLAKE3 of the original bytes.
@@ -40,7 +68,16 @@ pub struct BlobRef {
 }
 
 /// A value of a field. A closed enum: it grows at the end only, and nests at most [`NESTING_MAX`] deep.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+///
+/// `Debug` shows the variant, the length and a short hash only.
+///
+/// ```
+/// use beatbook_proto::{FieldId, Value, codec};
+/// let fix = Value::Group(vec![(FieldId(1), Value::Int(12)), (FieldId(2), Value::Bool(true))].into());
+/// assert_eq!((fix.depth(), fix.member(FieldId(1))), (2, Some(&Value::Int(12))));
+/// assert_eq!(codec::decode::<Value>(&codec::encode(&fix).unwrap()).unwrap(), fix);
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum Value {
     /// Yes or no.
     Bool(bool),
@@ -63,7 +100,7 @@ pub enum Value {
     /// An officer.
     Officer(OfficerId),
     /// Bytes kept outside the record.
-    Blob(BlobRef),
+    Blob(Box<BlobRef>),
     /// Fields that mean something only together, in one register.
     Group(List<(FieldId, Value), ITEMS_MAX>),
     /// Values in order.
@@ -89,12 +126,63 @@ impl Value {
             Self::List(items) => items.iter().map(Self::depth).max(),
             _ => None,
         };
-        1 + inner.unwrap_or(0)
+        inner.unwrap_or(0).saturating_add(1)
+    }
+
+    /// How many values it is made of, itself counted.
+    fn count(&self) -> usize {
+        match self {
+            Self::Group(members) => members.iter().map(|(_, value)| value.count()).sum::<usize>() + 1,
+            Self::List(items) => items.iter().map(Self::count).sum::<usize>() + 1,
+            _ => 1,
+        }
+    }
+
+    /// True if no track in it is longer than a reader takes.
+    fn tracks_fit(&self) -> bool {
+        match self {
+            Self::Track(track) => track.len() <= TRACK_BYTES_MAX,
+            Self::Group(members) => members.iter().all(|(_, value)| value.tracks_fit()),
+            Self::List(items) => items.iter().all(Self::tracks_fit),
+            _ => true,
+        }
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Bool(_) => "Value::Bool",
+            Self::Int(_) => "Value::Int",
+            Self::Text(_) => "Value::Text",
+            Self::Code(_) => "Value::Code",
+            Self::Instant(_) => "Value::Instant",
+            Self::Date(_) => "Value::Date",
+            Self::Point(_) => "Value::Point",
+            Self::Track(_) => "Value::Track",
+            Self::Record(_) => "Value::Record",
+            Self::Officer(_) => "Value::Officer",
+            Self::Blob(_) => "Value::Blob",
+            Self::Group(_) => "Value::Group",
+            Self::List(_) => "Value::List",
+        }
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        redacted(f, self.name(), &codec::encode(self).unwrap_or_default())
     }
 }
 
 /// How a revision changes one field; the variant chooses how the field merges. Grows at the end only.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+///
+/// `Debug` shows no value.
+///
+/// ```
+/// use beatbook_proto::{FieldOp, Value};
+/// let op = FieldOp::Add(Value::Int(7));
+/// assert!(format!("{op:?}").starts_with("Add(Value::Int("));
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum FieldOp {
     /// Writes a multi-value register: concurrent values are kept as siblings.
     Set(Value),
@@ -112,113 +200,45 @@ pub enum FieldOp {
     Clear,
 }
 
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        ValueSeed { left: NESTING_MAX }.deserialize(deserializer)
-    }
-}
-
-/// Decodes a value that may nest `left` deep: the depth is counted, never the stack trusted (R-LIM-8).
-#[derive(Clone, Copy)]
-struct ValueSeed {
-    left: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for ValueSeed {
-    type Value = Value;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        if self.left == 0 {
-            return Err(D::Error::custom("values nest deeper than the limit"));
+impl FieldOp {
+    /// The value that it carries, if any.
+    fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Set(value) | Self::Add(value) | Self::Remove(value) | Self::Append(value) => Some(value),
+            Self::Increment(_) | Self::Max(_) | Self::Clear => None,
         }
-        deserializer.deserialize_enum("Value", &VARIANTS, self)
     }
 }
 
-impl<'de> Visitor<'de> for ValueSeed {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Value, A::Error> {
-        let inner = Self { left: self.left - 1 };
-        let (tag, variant) = data.variant::<u32>()?;
-        Ok(match tag {
-            0 => Value::Bool(variant.newtype_variant()?),
-            1 => Value::Int(variant.newtype_variant()?),
-            2 => Value::Text(variant.newtype_variant()?),
-            3 => Value::Code(variant.newtype_variant()?),
-            4 => Value::Instant(variant.newtype_variant()?),
-            5 => Value::Date(variant.newtype_variant()?),
-            6 => Value::Point(variant.newtype_variant()?),
-            7 => {
-                let track: Bytes = variant.newtype_variant()?;
-                if track.len() > TRACK_BYTES_MAX {
-                    return Err(A::Error::custom("track longer than the limit"));
-                }
-                Value::Track(track)
-            }
-            8 => Value::Record(variant.newtype_variant()?),
-            9 => Value::Officer(variant.newtype_variant()?),
-            10 => Value::Blob(variant.newtype_variant()?),
-            11 => Value::Group(List(variant.newtype_variant_seed(ItemsSeed(MemberSeed(inner)))?)),
-            12 => Value::List(List(variant.newtype_variant_seed(ItemsSeed(inner))?)),
-            _ => return Err(A::Error::custom("unknown kind of value")),
-        })
-    }
-}
-
-#[derive(Clone, Copy)]
-struct MemberSeed(ValueSeed);
-
-impl<'de> DeserializeSeed<'de> for MemberSeed {
-    type Value = (FieldId, Value);
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_tuple(2, self)
-    }
-}
-
-impl<'de> Visitor<'de> for MemberSeed {
-    type Value = (FieldId, Value);
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field and its value")
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let missing = || A::Error::custom("member without a value");
-        let field = seq.next_element()?.ok_or_else(missing)?;
-        let value = seq.next_element_seed(self.0)?.ok_or_else(missing)?;
-        Ok((field, value))
-    }
-}
-
-struct ItemsSeed<S>(S);
-
-impl<'de, S: DeserializeSeed<'de> + Copy> DeserializeSeed<'de> for ItemsSeed<S> {
-    type Value = Vec<S::Value>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de, S: DeserializeSeed<'de> + Copy> Visitor<'de> for ItemsSeed<S> {
-    type Value = Vec<S::Value>;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of values")
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        if seq.size_hint().is_some_and(|len| len > ITEMS_MAX) {
-            return Err(A::Error::custom("list longer than the limit"));
+impl fmt::Debug for FieldOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Set(value) => write!(f, "Set({value:?})"),
+            Self::Add(value) => write!(f, "Add({value:?})"),
+            Self::Remove(value) => write!(f, "Remove({value:?})"),
+            Self::Append(value) => write!(f, "Append({value:?})"),
+            Self::Increment(_) => f.write_str("Increment(..)"),
+            Self::Max(_) => f.write_str("Max(..)"),
+            Self::Clear => f.write_str("Clear"),
         }
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element_seed(self.0)? {
-            items.push(item);
-        }
-        Ok(items)
     }
 }
 
-const VARIANTS: [&str; 13] = [
-    "Bool", "Int", "Text", "Code", "Instant", "Date", "Point", "Track", "Record", "Officer", "Blob", "Group",
-    "List",
-];
+/// Refuses to write what a reader would refuse to read (R-LIM-8, R-LIM-10, R-LIM-13).
+pub(crate) fn serialize_ops<S: Serializer>(
+    ops: &List<(FieldId, FieldOp), OPS_MAX>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let values = || ops.iter().filter_map(|(_, op)| op.value());
+    let count: usize = ops.iter().map(|(_, op)| op.value().map_or(1, Value::count)).sum();
+    if count > VALUES_MAX {
+        return Err(S::Error::custom("more values than the limit"));
+    }
+    if values().any(|value| value.depth() > NESTING_MAX) {
+        return Err(S::Error::custom("values nest deeper than the limit"));
+    }
+    if !values().all(Value::tracks_fit) {
+        return Err(S::Error::custom("track longer than the limit"));
+    }
+    ops.serialize(serializer)
+}

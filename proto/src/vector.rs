@@ -126,7 +126,7 @@ impl<'de> Deserialize<'de> for VersionVector {
     /// Accepts the canonical form only: ascending replicas, no zero counters (R-VV-1).
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let dots = List::<Dot, CONTEXT_REPLICAS_MAX>::deserialize(deserializer)?;
-        let ascending = dots.windows(2).all(|pair| pair[0].replica < pair[1].replica);
+        let ascending = dots.iter().is_sorted_by(|one, next| one.replica < next.replica);
         if !ascending || dots.iter().any(|dot| dot.counter == 0) {
             return Err(D::Error::custom("version vector not in canonical form"));
         }
