@@ -25,7 +25,7 @@ pub const VERSION: u8 = 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Frame {
-    /// The device speaks first.
+    /// The device speaks first (R-FRM-5).
     Hello(Hello),
     /// A whole run of one of the device's books.
     Run(Box<Run>),

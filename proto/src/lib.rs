@@ -54,7 +54,7 @@ pub use merkle::{Commitment, Hash, RunSecret, Salt};
 pub use revision::{
     Body, ClockSource, Entry, Header, Opening, Original, ReplicaKind, Revision, RevisionKind, Stamp,
 };
-pub use run::{Part, Proof, ProofError, Run, VerifiedRun};
+pub use run::{Part, Proof, ProofError, Run, VerifiedEntry, VerifiedRun};
 pub use seal::{
     Algorithm, PublicKey, Receipt, ReceiptClaim, Seal, SealClaim, SealHash, Signature, SignatureError,
     Signer, SigningKey, Standing, Verdict,

@@ -90,14 +90,14 @@ pub fn root(commitments: &[Commitment]) -> Hash {
     }
 }
 
-/// The hashes that complete the root for someone who holds only the leaves marked in `held`.
+/// The hashes that complete the root for someone who holds only the leaves marked in `held` (R-COM-4).
 pub fn prove(commitments: &[Commitment], held: &[bool]) -> Vec<Hash> {
     let mut proof = Vec::new();
     prove_into(commitments, held, &mut proof);
     proof
 }
 
-/// Rebuilds the root from held leaves (`Some`) and the hashes of [`prove`]; `None` if they do not fit.
+/// Rebuilds the root from held leaves (`Some`) and the hashes of [`prove`]; `None` if they do not fit (R-COM-4).
 pub fn complete(leaves: &[Option<Commitment>], proof: &[Hash]) -> Option<Hash> {
     let mut rest = proof;
     let root = complete_from(leaves, &mut rest)?;

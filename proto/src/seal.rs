@@ -210,7 +210,7 @@ impl SealClaim {
     /// Stands for the seal before the first.
     pub const NO_SEAL: SealHash = Hash([0; 32]);
 
-    /// The hash that names the seal and chains the next one to it.
+    /// The hash that names the seal and chains the next one to it (R-SEAL-3).
     pub fn hash(&self) -> SealHash {
         Hash::of(SEAL_DOMAIN, &[&self.message()])
     }

@@ -1,5 +1,5 @@
 //! Decoding values and operations: depth and number of values are counted, never the stack or a
-//! declared length trusted (R-LIM-8, R-LIM-13).
+//! declared length trusted (R-LIM-8, R-LIM-13). Unknown tags are refused (R-COD-4).
 
 use std::cell::Cell;
 use std::fmt;
