@@ -14,6 +14,7 @@ use beatbook_proto::{Bytes, List};
 use quinn::{ReadToEndError, VarInt};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::client::{DialError, DialOptions, dial};
 use crate::close::{Closed, codes};
@@ -56,7 +57,7 @@ async fn exchange(token: &Token, request: &[u8], limit: Duration) -> Result<Gran
 }
 
 async fn ask(quinn: &quinn::Connection, asked: &Request) -> Result<Reply, EnrolError> {
-    let bytes = encode(asked).map_err(|_| EnrolError::RequestTooLarge)?;
+    let bytes = Zeroizing::new(encode(asked).map_err(|_| EnrolError::RequestTooLarge)?);
     let (mut send, mut recv) = quinn.open_bi().await.map_err(Closed::from)?;
     send.write_all(&bytes).await.map_err(|_| closed(quinn))?;
     // A stream that was just opened can be finished.
@@ -179,7 +180,7 @@ impl EnrolExchange {
                 key,
             }),
             Err(_) => {
-                // Whoever cannot sign a request may not read the answer either; the close says the rest.
+                // If the answer does not arrive, the close code says as much.
                 let _ = answer(&quinn, send, &Reply::Refused(Refusal::BadRequest)).await;
                 Err(misbehaved)
             }
@@ -289,7 +290,7 @@ struct Request {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        zeroize::Zeroize::zeroize(&mut self.secret);
+        self.secret.zeroize();
     }
 }
 

@@ -3,11 +3,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use beatbook_proto::frame::{PREFIX_LEN, Prefix};
 use beatbook_proto::limits::FRAME_BYTES_MAX;
 use bytes::Bytes;
-use quinn::{ReadError, RecvStream, SendStream, VarInt, WriteError};
+use quinn::{ReadError, RecvStream, SendStream, StoppedError, VarInt, WriteError};
+use tokio::time::{Instant, timeout_at};
 
 use crate::close::Closed;
 use crate::connection::Inner;
@@ -56,11 +58,7 @@ impl FrameSender {
     pub async fn drained(&mut self) -> Result<(), SendError> {
         match self.stream.stopped().await {
             Ok(None) => Ok(()),
-            Ok(Some(code)) => Err(SendError::Stopped {
-                code: code.into_inner(),
-            }),
-            Err(quinn::StoppedError::ConnectionLost(error)) => Err(SendError::Closed(error.into())),
-            Err(quinn::StoppedError::ZeroRttRejected) => Err(SendError::Closed(Closed::Lost)),
+            stopped => Err(stop_error(stopped)),
         }
     }
 
@@ -73,9 +71,16 @@ impl FrameSender {
 
     async fn flush(&mut self) -> Result<(), SendError> {
         while !self.pending.is_empty() {
-            self.stream
-                .write_chunks(std::slice::from_mut(&mut self.pending))
-                .await?;
+            // A writer that waits for the window of the whole connection is not woken when the peer stops
+            // its stream (quinn-proto 0.11.19), so that is waited for beside it.
+            let stopped = self.stream.stopped();
+            tokio::select! {
+                biased;
+                written = self.stream.write_chunks(std::slice::from_mut(&mut self.pending)) => {
+                    written?;
+                }
+                stopped = stopped => return Err(stop_error(stopped)),
+            }
         }
         Ok(())
     }
@@ -94,6 +99,7 @@ pub struct FrameReceiver {
     stream: RecvStream,
     /// What has arrived of the frame that is under way.
     buffer: Vec<u8>,
+    pace: Pace,
     failed: Option<RecvError>,
     _inner: Arc<Inner>,
 }
@@ -103,6 +109,7 @@ impl FrameReceiver {
         Self {
             stream,
             buffer: Vec::new(),
+            pace: Pace::new(PACE_WINDOW),
             failed: None,
             _inner: inner,
         }
@@ -135,11 +142,20 @@ impl FrameReceiver {
             let whole = whole_length(&self.buffer)?;
             let wanted = whole.unwrap_or(PREFIX_LEN).saturating_sub(self.buffer.len());
             if wanted == 0 {
+                self.pace.restart();
                 return Ok(Some(RawFrame {
                     bytes: std::mem::take(&mut self.buffer),
                 }));
             }
-            match self.stream.read_chunk(wanted, true).await? {
+            let chunk = if self.buffer.is_empty() {
+                // Silence between two frames is for the idle time-out to judge.
+                self.stream.read_chunk(wanted, true).await?
+            } else {
+                let deadline = self.pace.deadline(self.buffer.len());
+                let read = timeout_at(deadline, self.stream.read_chunk(wanted, true)).await;
+                read.map_err(|_| RecvError::TooSlow)??
+            };
+            match chunk {
                 Some(chunk) => self.buffer.extend_from_slice(&chunk.bytes),
                 None if self.buffer.is_empty() => return Ok(None),
                 None => return Err(RecvError::CutOff),
@@ -202,6 +218,36 @@ impl fmt::Debug for RawFrame {
     }
 }
 
+/// How fast a frame that has begun must go on: a peer that drips bytes would hold a place for ever.
+struct Pace {
+    window: Duration,
+    /// When the window began, and how much of the frame was there then.
+    began: Option<(Instant, usize)>,
+}
+
+impl Pace {
+    fn new(window: Duration) -> Self {
+        Self { window, began: None }
+    }
+
+    /// When the next bytes must have come, given how much of the frame is there.
+    fn deadline(&mut self, held: usize) -> Instant {
+        let began = match self.began {
+            Some((since, then)) if held.saturating_sub(then) < PACE_BYTES_MIN => since,
+            _ => {
+                let now = Instant::now();
+                self.began = Some((now, held));
+                now
+            }
+        };
+        began + self.window
+    }
+
+    fn restart(&mut self) {
+        self.began = None;
+    }
+}
+
 /// Why a frame was not received.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -224,6 +270,12 @@ pub enum RecvError {
         /// The payload length in the prefix.
         announced: u32,
     },
+    /// The peer began a frame and then sent next to nothing of it. Close the connection; a device that
+    /// had no signal connects again and loses nothing.
+    #[error(
+        "the other side sent less than {PACE_BYTES_MIN} bytes of a frame in too long a time; connect again"
+    )]
+    TooSlow,
 }
 
 impl From<ReadError> for RecvError {
@@ -273,6 +325,18 @@ impl From<WriteError> for SendError {
     }
 }
 
+fn stop_error(stopped: Result<Option<VarInt>, StoppedError>) -> SendError {
+    match stopped {
+        Ok(Some(code)) => SendError::Stopped {
+            code: code.into_inner(),
+        },
+        // The peer has all of a stream that was finished: there is nothing to send any more.
+        Ok(None) => SendError::Closed(Closed::Locally),
+        Err(StoppedError::ConnectionLost(error)) => SendError::Closed(error.into()),
+        Err(StoppedError::ZeroRttRejected) => SendError::Closed(Closed::Lost),
+    }
+}
+
 fn check(frame: &[u8]) -> Result<(), SendError> {
     match whole_length(frame) {
         Ok(Some(whole)) if whole == frame.len() => Ok(()),
@@ -294,6 +358,10 @@ fn whole_length(bytes: &[u8]) -> Result<Option<usize>, RecvError> {
         }),
     }
 }
+
+/// Least progress within a frame in one [`PACE_WINDOW`]: far below the slowest useful link.
+const PACE_BYTES_MIN: usize = 1 << 10;
+const PACE_WINDOW: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ pub struct ClientIdentity {
     pub(crate) key: DeviceKey,
     pub(crate) chain: Vec<Vec<u8>>,
     pub(crate) authority: Vec<u8>,
-    peer: PeerIdentity,
+    pub(crate) peer: PeerIdentity,
 }
 
 impl ClientIdentity {

@@ -43,6 +43,8 @@ mod client;
 mod close;
 mod connection;
 mod enrol;
+#[cfg(test)]
+mod fixtures;
 mod frames;
 mod identity;
 mod limits;
@@ -53,7 +55,7 @@ mod token;
 pub use client::{DialError, DialOptions, Dialer, ServerAddress, ServerAddressError};
 pub use close::{Closed, codes};
 pub use connection::{Connection, Session, Traffic};
-pub use enrol::{EnrolError, EnrolExchange, EnrolReplyError, Grant, Refusal, enrol};
+pub use enrol::{ENROL_BYTES_MAX, EnrolError, EnrolExchange, EnrolReplyError, Grant, Refusal, enrol};
 pub use frames::{FrameReceiver, FrameSender, RawFrame, RecvError, SendError};
 pub use identity::{
     Authority, ClientIdentity, DeviceKey, DevicePublicKey, Fingerprint, IdentityError, PeerIdentity, Pin,

@@ -24,7 +24,7 @@ use register::{HandshakePermit, Handshakes, Sessions};
 use crate::close::{Closed, codes};
 use crate::connection::{Inner, Session};
 use crate::enrol::EnrolExchange;
-use crate::identity::{IdentityError, PeerIdentity, ServerIdentity};
+use crate::identity::{Fingerprint, IdentityError, PeerIdentity, ServerIdentity};
 use crate::limits::{Limits, SESSION_WINDOW_BYTES};
 use crate::tls::{self, ALPN_ENROL, ALPN_SESSION, Clock, DeviceVerifier};
 
@@ -56,6 +56,7 @@ impl Listener {
         let local_addr = endpoint.local_addr()?;
         let (handover, accepted) = mpsc::channel(HANDOVER_MAX);
         let shared = Arc::new(Shared {
+            authority: Fingerprint::of(identity.authority()),
             handshakes: Handshakes::new(limits.handshakes_max, limits.handshakes_per_network_max),
             sessions: Sessions::new(limits.sessions_per_enrolment_max),
             counters: Counters::default(),
@@ -90,6 +91,9 @@ impl Listener {
             verifier,
             ..
         } = &*self.shared;
+        if Fingerprint::of(identity.authority()) != self.shared.authority {
+            return Err(BindError::OtherAuthority);
+        }
         let config = tls::server(identity, limits, clock, verifier.clone())?;
         self.endpoint.set_server_config(Some(config));
         Ok(())
@@ -182,9 +186,13 @@ pub enum BindError {
     /// The server's key and certificates do not work.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The certificate to show from now on is of another authority. Bind a new listener for it.
+    #[error("the new certificate is of another authority; restart the server to change the authority")]
+    OtherAuthority,
 }
 
 struct Shared {
+    authority: Fingerprint,
     limits: Limits,
     clock: Clock,
     verifier: Arc<DeviceVerifier>,
