@@ -5,4 +5,12 @@
 
 extern crate alloc;
 
+pub mod device;
+mod keys;
+pub mod ledger;
+pub mod merge;
+pub mod register;
+pub mod retry;
+pub mod server;
+pub mod session;
 pub mod store;

@@ -85,8 +85,10 @@ pub enum StoreError {
     },
 }
 
+/// A key and its value.
+pub type Pair = (Vec<u8>, Vec<u8>);
 /// Key and value pairs, in key order.
-pub type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+pub type Pairs = Vec<Pair>;
 
 /// Reads of one consistent, durable state.
 pub trait Read {
@@ -95,7 +97,7 @@ pub trait Read {
     /// Returns up to `limit` pairs with `from <= key < to` in key order.
     fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError>;
     /// Returns the last pair with `from <= key < to`.
-    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError>;
+    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<Pair>, StoreError>;
 }
 
 /// Writes that become durable together: key to value, or to `None` for a removal.
@@ -209,7 +211,7 @@ impl Read for Transaction<'_> {
             .collect())
     }
 
-    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<Pair>, StoreError> {
         let overlay = self.overlay(table, from, to);
         let mut upper = to.to_vec();
         loop {
@@ -262,7 +264,7 @@ impl Read for MemoryStore {
             .collect())
     }
 
-    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<Pair>, StoreError> {
         if from >= to {
             return Ok(None);
         }

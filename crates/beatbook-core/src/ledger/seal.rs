@@ -1,0 +1,307 @@
+//! Sealing own entries into runs, keeping sealed parts, and taking runs and parts out again for a peer.
+
+use alloc::vec::Vec;
+
+use beatbook_proto::limits::{RUN_BYTES_MAX, RUN_ENTRIES_MAX};
+use beatbook_proto::merkle::{self, Commitment, Hash};
+use beatbook_proto::{
+    Dot, Entry, List, Part, Proof, ReplicaId, Run, RunSecret, Salt, Seal, SealClaim, Signer, VerifiedRun,
+    codec,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{LedgerError, book, decode, entry, load, save, save_book, save_entry};
+use crate::keys;
+use crate::store::{Read, StoreError, Table, Transaction};
+
+/// What is kept of a sealed run beside its entries: enough to prove any of those held to somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartRecord {
+    /// The seal.
+    pub seal: Seal,
+    /// The secret, where the whole run is held.
+    pub secret: Option<RunSecret>,
+    /// The commitments of the entries held, by place in the run.
+    pub leaves: Vec<Option<Commitment>>,
+    /// The hashes that stand for what is not held.
+    pub hashes: Vec<Hash>,
+}
+
+impl PartRecord {
+    /// True if the entry `counter` is among those held.
+    pub fn holds(&self, counter: u64) -> bool {
+        let place = counter
+            .checked_sub(self.seal.claim.first)
+            .and_then(|place| usize::try_from(place).ok());
+        place
+            .and_then(|place| self.leaves.get(place))
+            .is_some_and(Option::is_some)
+    }
+}
+
+/// Seals entries of an own book that are not sealed yet into one more run, if there are any.
+///
+/// A run holds at most [`RUN_ENTRIES_MAX`] entries and [`RUN_BYTES_MAX`] compressed; an entry that alone is larger
+/// gets a run of its own. Call again until it returns `None`. `secret` must be fresh and random for each call.
+pub fn seal_pending(
+    tx: &mut Transaction<'_>,
+    replica: ReplicaId,
+    signer: &dyn Signer,
+    secret: RunSecret,
+    unpacked_bytes_max: usize,
+) -> Result<Option<Seal>, LedgerError> {
+    let mut book = book(tx, replica)?.ok_or(LedgerError::NoBook)?;
+    if !book.own || book.closed || book.sealed >= book.held {
+        return Ok(None);
+    }
+    let first = book.sealed + 1;
+    let mut entries = pending(tx, replica, first, book.held, unpacked_bytes_max)?;
+    while entries.len() > 1 && packed_len(&entries)? > RUN_BYTES_MAX {
+        entries.truncate(entries.len() / 2);
+    }
+    let salted: Vec<(Salt, &Entry)> = (first..)
+        .zip(&entries)
+        .map(|(counter, entry)| (secret.salt(replica, counter), entry))
+        .collect();
+    let commitments: Vec<Commitment> = salted
+        .iter()
+        .map(|(salt, entry)| entry.commitment(salt))
+        .collect();
+    let claim = SealClaim {
+        replica,
+        first,
+        last: first + entries.len() as u64 - 1,
+        root: merkle::root(&commitments),
+        previous: book.seal,
+    };
+    let seal = claim.sign(signer)?;
+    for (counter, (salt, _)) in (first..).zip(&salted) {
+        let dot = Dot { replica, counter };
+        let mut stored = held(tx, dot)?;
+        stored.salt = Some(*salt);
+        save_entry(tx, dot, &stored)?;
+    }
+    let leaves = commitments.into_iter().map(Some).collect();
+    put_part(
+        tx,
+        first,
+        &PartRecord {
+            seal: seal.clone(),
+            secret: Some(secret),
+            leaves,
+            hashes: Vec::new(),
+        },
+    )?;
+    book.sealed = seal.claim.last;
+    book.seal = seal.hash();
+    save_book(tx, &book)?;
+    Ok(Some(seal))
+}
+
+/// The whole run that begins after entry `after` of a book, if it is held.
+pub fn next_run(read: &dyn Read, replica: ReplicaId, after: u64) -> Result<Option<Run>, StoreError> {
+    let Some(first) = after.checked_add(1) else {
+        return Ok(None);
+    };
+    let Some(record) = whole_part(read, replica, first)? else {
+        return Ok(None);
+    };
+    let (Some(secret), true) = (record.secret, record.seal.claim.first == first) else {
+        return Ok(None);
+    };
+    let mut entries = Vec::with_capacity(record.leaves.len());
+    for counter in first..=record.seal.claim.last {
+        match entry(read, Dot { replica, counter })? {
+            Some(stored) => entries.push(stored.entry),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(Run {
+        seal: record.seal,
+        secret,
+        entries: List(entries),
+    }))
+}
+
+/// The entries `counters` of a book with the proof that ties them to their seal. All of one held part; ascending.
+pub fn book_part(read: &dyn Read, replica: ReplicaId, counters: &[u64]) -> Result<Option<Part>, StoreError> {
+    let Some(first) = counters.first() else {
+        return Ok(None);
+    };
+    let Some(record) = holding_part(read, replica, *first)? else {
+        return Ok(None);
+    };
+    part_of(read, &record, counters)
+}
+
+/// The entries `counters` of a held part with their proof; `None` if one of them is not held.
+pub(crate) fn part_of(
+    read: &dyn Read,
+    record: &PartRecord,
+    counters: &[u64],
+) -> Result<Option<Part>, StoreError> {
+    let claim = &record.seal.claim;
+    let mut entries = Vec::with_capacity(counters.len());
+    let mut salts = Vec::with_capacity(counters.len());
+    for counter in counters {
+        let stored = entry(
+            read,
+            Dot {
+                replica: claim.replica,
+                counter: *counter,
+            },
+        )?;
+        let Some((stored, salt)) = stored.and_then(|stored| stored.salt.map(|salt| (stored, salt))) else {
+            return Ok(None);
+        };
+        salts.push(salt);
+        entries.push((*counter, stored.entry));
+    }
+    let proof = match record.secret {
+        Some(secret) if entries.len() as u64 == claim.entries() => Proof::Whole(secret),
+        _ => {
+            let wanted: Vec<bool> = (claim.first..=claim.last)
+                .map(|counter| counters.binary_search(&counter).is_ok())
+                .collect();
+            let Some(hashes) = merkle::reprove(&record.leaves, &record.hashes, &wanted) else {
+                return Ok(None);
+            };
+            Proof::Partial {
+                salts: List(salts),
+                hashes: List(hashes),
+            }
+        }
+    };
+    Ok(Some(Part {
+        seal: record.seal.clone(),
+        proof,
+        entries: List(entries),
+    }))
+}
+
+/// Keeps what proves a sealed part, under the first entry of it that was not held before: one seal may come in
+/// several parts.
+pub(crate) fn put_part(
+    tx: &mut Transaction<'_>,
+    first_new: u64,
+    record: &PartRecord,
+) -> Result<(), LedgerError> {
+    let claim = &record.seal.claim;
+    let place = if record.secret.is_some() {
+        claim.first
+    } else {
+        first_new
+    };
+    save(
+        tx,
+        Table::Seals,
+        keys::part(claim.replica, claim.last, place),
+        record,
+    )
+}
+
+/// The part record of a verified run, for [`put_part`].
+pub(crate) fn part_record(run: &VerifiedRun) -> PartRecord {
+    PartRecord {
+        seal: run.seal().clone(),
+        secret: run.secret(),
+        leaves: run.leaves().to_vec(),
+        hashes: run.hashes().to_vec(),
+    }
+}
+
+/// The seal of the whole run that ends at `last`, if held.
+pub(crate) fn seal_ending_at(
+    read: &dyn Read,
+    replica: ReplicaId,
+    last: u64,
+) -> Result<Option<Seal>, StoreError> {
+    let from = keys::part(replica, last, 0);
+    let to = keys::after(&keys::entry(Dot {
+        replica,
+        counter: last,
+    }));
+    for (_, bytes) in read.scan(Table::Seals, &from, &to, PARTS_SCANNED_MAX)? {
+        let record: PartRecord = decode(Table::Seals, &bytes)?;
+        if record.secret.is_some() {
+            return Ok(Some(record.seal));
+        }
+    }
+    Ok(None)
+}
+
+/// The proof that an entry of an own book has, for an envelope around it.
+pub(crate) fn proof_of(read: &dyn Read, dot: Dot) -> Result<Option<(Seal, Proof)>, StoreError> {
+    Ok(book_part(read, dot.replica, &[dot.counter])?.map(|part| (part.seal, part.proof)))
+}
+
+fn pending(
+    tx: &Transaction<'_>,
+    replica: ReplicaId,
+    first: u64,
+    last: u64,
+    bytes_max: usize,
+) -> Result<Vec<Entry>, LedgerError> {
+    let mut entries = Vec::new();
+    let mut bytes = 0;
+    for counter in first..=last {
+        let stored = held(tx, Dot { replica, counter })?;
+        bytes += stored.entry.byte_len();
+        if !entries.is_empty() && (bytes > bytes_max || entries.len() == RUN_ENTRIES_MAX) {
+            break;
+        }
+        entries.push(stored.entry);
+    }
+    Ok(entries)
+}
+
+fn packed_len(entries: &[Entry]) -> Result<usize, LedgerError> {
+    let list: Vec<&Entry> = entries.iter().collect();
+    Ok(codec::pack(&codec::encode(&list).map_err(LedgerError::TooLarge)?).len() + SEAL_BYTES)
+}
+
+fn held(read: &dyn Read, dot: Dot) -> Result<super::StoredEntry, StoreError> {
+    entry(read, dot)?.ok_or(StoreError::Corrupt {
+        table: Table::Entries as u8,
+        what: "an own entry is not held",
+    })
+}
+
+/// The part record that holds entry `counter`.
+pub(crate) fn holding_part(
+    read: &dyn Read,
+    replica: ReplicaId,
+    counter: u64,
+) -> Result<Option<PartRecord>, StoreError> {
+    let (mut from, to) = (keys::part(replica, counter, 0), keys::after(&keys::book(replica)));
+    // Almost always the first one: several are held only where one seal came in several parts.
+    while let Some((key, bytes)) = read.scan(Table::Seals, &from, &to, 1)?.into_iter().next() {
+        let record: PartRecord = decode(Table::Seals, &bytes)?;
+        if record.seal.claim.first > counter {
+            return Ok(None);
+        }
+        if record.holds(counter) {
+            return Ok(Some(record));
+        }
+        from = key;
+        from.push(0);
+    }
+    Ok(None)
+}
+
+fn whole_part(read: &dyn Read, replica: ReplicaId, first: u64) -> Result<Option<PartRecord>, StoreError> {
+    match holding_part(read, replica, first)? {
+        // The whole run is kept under its own first entry, beside a part that may begin there too.
+        Some(record) if record.secret.is_none() => load(
+            read,
+            Table::Seals,
+            &keys::part(replica, record.seal.claim.last, record.seal.claim.first),
+        ),
+        record => Ok(record),
+    }
+}
+
+/// Most part records of one seal looked at.
+const PARTS_SCANNED_MAX: usize = 64;
+/// What a run carries beside its entries: seal, secret and lengths.
+const SEAL_BYTES: usize = 256;
