@@ -73,6 +73,9 @@ pub enum OpenError {
         /// The folder.
         path: PathBuf,
     },
+    /// What a guess of the PIN is to cost is out of range: use the default.
+    #[error("the cost of a PIN is out of range; use 8 KiB to 1 GiB of memory and 1 to 64 passes")]
+    PinCost,
     /// The system gave no random bytes.
     #[error("the system gave no random bytes; try again")]
     Random,

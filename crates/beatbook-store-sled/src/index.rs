@@ -8,9 +8,10 @@
 
 mod folder;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,7 @@ use crate::error::OpenError;
 use crate::seal::{NONCE_BYTES, Purpose, SEAL_BYTES, Sealer, StoreKey};
 use crate::totals::{RowHasher, Totals};
 
-pub(crate) use folder::{build_aside, disk_bytes, index_path, set_aside};
+pub(crate) use folder::{build_aside, clear_leftovers, disk_bytes, index_path, set_aside};
 
 /// Set in the table byte of the further parts of a long value.
 pub(crate) const FURTHER_PART: u8 = 0x80;
@@ -55,6 +56,9 @@ pub(crate) struct Seals {
     pub(crate) hasher: RowHasher,
 }
 
+/// Sees one row and its sealed value.
+type RowVisit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'a;
+
 /// The rows that a commit writes, ready to be applied.
 pub(crate) struct Plan {
     batch: sled::Batch,
@@ -82,12 +86,7 @@ impl Seals {
     }
 
     /// Seals the rows of one value.
-    fn rows(
-        &self,
-        salt: &[u8; 24],
-        (table, key): (u8, &[u8]),
-        value: &[u8],
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn rows(&self, salt: &[u8; 24], (table, key): (u8, &[u8]), value: &[u8]) -> Result<Pairs, StoreError> {
         let parts = value.len().div_ceil(PART_BYTES).max(1);
         let mut head = Writer::default();
         match u16::try_from(parts) {
@@ -222,10 +221,7 @@ impl Index {
     }
 
     /// Visits every row of every table in order of row key.
-    pub(crate) fn each_row(
-        &self,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn each_row(&self, visit: &mut RowVisit<'_>) -> Result<(), StoreError> {
         let mut rows = self.db.iter();
         while let Some((row, sealed)) = guard(|| rows.next().transpose())? {
             if row != APPLIED {
@@ -235,20 +231,28 @@ impl Index {
         Ok(())
     }
 
-    /// Up to `limit` rows after `after`, sealed.
-    pub(crate) fn rows_after(&self, after: &[u8], limit: usize) -> Result<Pairs, StoreError> {
-        let mut from = after.to_vec();
-        from.push(0);
-        let mut rows = self.db.range(from..);
+    /// Up to `limit` rows after `after`, or from the first on, sealed.
+    pub(crate) fn rows_after(&self, after: Option<&[u8]>, limit: usize) -> Result<Pairs, StoreError> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rows = self.db.range::<&[u8], _>((from, Bound::Unbounded));
         let mut found = Vec::new();
         while found.len() < limit
             && let Some((row, sealed)) = guard(|| rows.next().transpose())?
         {
-            if row != APPLIED {
+            if *row != *APPLIED {
                 found.push((row.to_vec(), sealed.to_vec()));
             }
         }
         Ok(found)
+    }
+
+    /// Takes rows that another index of this store sealed.
+    pub(crate) fn insert_rows(&self, rows: Pairs) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        for (row, sealed) in rows {
+            batch.insert(row, sealed);
+        }
+        guard(|| self.db.apply_batch(batch))
     }
 
     /// Copies every row, as it is, to an index that is empty.

@@ -78,6 +78,7 @@ impl Journal {
         state: &State,
         segment_bytes: u64,
     ) -> Result<(Self, Recovered), OpenError> {
+        clear_leftovers(disk.as_ref(), dir, state.base_segment)?;
         let numbers = segment_numbers(disk.as_ref(), dir, state.base_segment)?;
         let source = Source {
             disk: disk.as_ref(),
@@ -459,6 +460,20 @@ fn follows(newer: &Walk, older: &Walk) -> bool {
 /// Path of a segment.
 pub(crate) fn segment_path(dir: &Path, number: u32) -> PathBuf {
     dir.join(format!("{number:08}.seg"))
+}
+
+/// Removes what a kill left behind: files that never got their name, and segments that were released.
+fn clear_leftovers(disk: &dyn Disk, dir: &Path, base: u32) -> Result<(), OpenError> {
+    for name in disk.list(dir).map_err(|error| OpenError::io(dir, error))? {
+        let number = name
+            .strip_suffix(".seg")
+            .and_then(|number| number.parse::<u32>().ok());
+        if name.ends_with(".tmp") || number.is_some_and(|number| number < base) {
+            let path = dir.join(name);
+            disk.remove(&path).map_err(|error| OpenError::io(&path, error))?;
+        }
+    }
+    Ok(())
 }
 
 /// Numbers of the segments from `base` on, which must be without a gap.

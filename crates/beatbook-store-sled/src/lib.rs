@@ -24,6 +24,7 @@
 //! ```
 
 mod anchor;
+mod backup;
 mod codec;
 mod disk;
 mod error;
@@ -40,5 +41,7 @@ pub use anchor::{AnchorPlace, AnchorState};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::{BackupError, OpenError, RestoreError};
 pub use index::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
-pub use store::{BackupReport, OpenReport, Options, Rebuilt, Size, Store, VerifyReport};
+pub use store::{
+    BackupProgress, BackupReport, OpenReport, Options, Rebuilt, RestoreReport, Size, Store, VerifyReport,
+};
 pub use vault::{PinCost, Unlock};

@@ -24,7 +24,7 @@ use crate::store::committer::{Message, Ran};
 use crate::store::shared::{Shared, View};
 use crate::vault::{PinCost, Unlock, Vault, beside};
 
-pub use copying::BackupReport;
+pub use copying::{BackupProgress, BackupReport, RestoreReport};
 pub use report::{OpenReport, Rebuilt, Size, VerifyReport};
 
 /// How a store is opened. [`Options::default`] is right for a device.

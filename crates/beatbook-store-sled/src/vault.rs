@@ -21,6 +21,9 @@ const MAGIC: &[u8; 8] = b"BEATVLT1";
 const COPIES: [&str; 2] = ["vault", "vault.copy"];
 const SECRET_MAGIC: &[u8; 8] = b"BEATSEC1";
 const CHECKSUM_BYTES: usize = 4;
+/// More than this is no cost that a release has ever used.
+const PIN_MEMORY_KIB_MAX: u32 = 1 << 20;
+const PIN_PASSES_MAX: u32 = 64;
 
 /// What opens a store.
 #[derive(Clone)]
@@ -285,13 +288,12 @@ fn read_secret(disk: &dyn Disk, path: &Path) -> Result<Zeroizing<[u8; 32]>, Open
 
 fn stretch(pin: &str, salt: &[u8; 16], cost: PinCost) -> Result<Zeroizing<[u8; 32]>, OpenError> {
     let mut key = Zeroizing::new([0; 32]);
-    // A damaged file must not ask for more memory than there is.
-    let cost = (cost.memory_kib <= 1 << 20 && cost.passes <= 64)
-        .then_some(cost)
-        .unwrap_or_default();
+    if cost.memory_kib > PIN_MEMORY_KIB_MAX || cost.passes > PIN_PASSES_MAX {
+        return Err(OpenError::PinCost);
+    }
     Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32))
         .map(|params| Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
         .and_then(|argon| argon.hash_password_into(pin.as_bytes(), salt, key.as_mut_slice()))
-        .map_err(|_| OpenError::WrongPin)?;
+        .map_err(|_| OpenError::PinCost)?;
     Ok(key)
 }

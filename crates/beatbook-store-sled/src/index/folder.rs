@@ -19,13 +19,13 @@ pub(crate) fn index_path(dir: &Path, number: u32) -> PathBuf {
 }
 
 /// Makes an index in a folder aside, fills it, makes it durable, and gives it its name.
-pub(crate) fn build_aside<T>(
+pub(crate) fn build_aside<T, E: From<OpenError>>(
     dir: &Path,
     number: u32,
     seals: &Seals,
     cache_bytes: u64,
-    fill: impl FnOnce(&Index) -> Result<T, OpenError>,
-) -> Result<T, OpenError> {
+    fill: impl FnOnce(&Index) -> Result<T, E>,
+) -> Result<T, E> {
     let path = index_path(dir, number);
     let aside = path.with_extension("building");
     let io = |error| OpenError::io(&aside, error);
@@ -75,6 +75,21 @@ pub(crate) fn set_aside(dir: &Path, index: &Path) -> Result<PathBuf, OpenError> 
             .map_err(io)?;
     }
     Ok(target)
+}
+
+/// Removes the folders that a kill left between making an index and naming it in the state. The damaged ones are
+/// elsewhere, set aside.
+pub(crate) fn clear_leftovers(dir: &Path, number: u32) -> Result<(), OpenError> {
+    let named = index_path(dir, number);
+    let io = |error| OpenError::io(dir, error);
+    for entry in fs::read_dir(dir).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let is_index = entry.file_name().to_string_lossy().starts_with("index-");
+        if is_index && entry.path() != named {
+            fs::remove_dir_all(entry.path()).map_err(io)?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes the files of an index and their names durable.

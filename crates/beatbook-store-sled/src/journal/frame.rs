@@ -170,7 +170,7 @@ impl Opening {
 }
 
 impl Commit {
-    fn encode(&self, out: &mut Writer) {
+    pub(crate) fn encode(&self, out: &mut Writer) {
         out.raw(&self.salt)
             .bytes(&self.totals)
             .u32(self.writes.len() as u32);
@@ -182,7 +182,7 @@ impl Commit {
         }
     }
 
-    fn decode(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Option<Self> {
         let salt = reader.array()?;
         let totals = reader.bytes()?.to_vec();
         let mut writes = WriteSet::default();

@@ -132,6 +132,7 @@ pub(super) fn open(
     state.closed = None;
     // Before the first append: from here on a torn tail is possible.
     state.write(options.disk.as_ref(), dir, &key)?;
+    index::clear_leftovers(dir, state.index)?;
     let mut report = OpenReport {
         anchor: AnchorState::Unused,
         cut_bytes: recovered.cut_bytes,
@@ -308,9 +309,8 @@ impl Work<'_> {
                 "an index made from it differs from what the journal says",
             ));
         }
+        // Written with the rest of the opening. A kill before that comes here again and loses nothing.
         self.state.index = number;
-        self.state.closed = None;
-        // From here on the new index is the one; the old one is only kept.
         Ok(Opened {
             index: index::open(
                 &index_path(self.dir, number),
