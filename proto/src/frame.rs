@@ -13,6 +13,7 @@ use crate::ids::{Dot, EpochId, ReplicaId};
 use crate::limits::{
     BOOKS_MAX, FEED_ITEMS_MAX, FRAME_BYTES_MAX, PARTS_MAX, RUN_ENTRIES_MAX, SCOPES_MAX, UNPACKED_BYTES_MAX,
 };
+use crate::revision::ReplicaKind;
 use crate::run::{Part, Run};
 use crate::seal::{Receipt, SealHash, Verdict};
 
@@ -58,6 +59,8 @@ pub struct BookClaim {
     pub counter: u64,
     /// The hash of the seal that ends there.
     pub seal: SealHash,
+    /// Book or trace: the server labels them apart at first contact.
+    pub kind: ReplicaKind,
 }
 
 /// The device's first frame.

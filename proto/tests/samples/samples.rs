@@ -526,6 +526,7 @@ fn book_claim() -> BookClaim {
         replica: PHONE,
         counter: 3,
         seal: claim().hash(),
+        kind: ReplicaKind::Book,
     }
 }
 
