@@ -123,3 +123,6 @@ const LEVEL: i32 = 3;
 const BLOCK_LEN: usize = 512;
 /// The smallest window that zstd knows.
 const WINDOW_LOG_MIN: u32 = 10;
+
+#[cfg(test)]
+mod tests;

@@ -101,3 +101,6 @@ pub fn hash_after_departure(hash: &Hash, record: RecordId) -> Hash {
 }
 
 const FEED_DOMAIN: &str = "beatbook 2026-11 feed v1";
+
+#[cfg(test)]
+mod tests;

@@ -127,3 +127,6 @@ pub type RecordId = Dot;
 /// Names a field for ever, across all families. Unknown ones round-trip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FieldId(pub u16);
+
+#[cfg(test)]
+mod tests;

@@ -189,3 +189,6 @@ fn tagged(tag: u8, parts: &[&[u8]]) -> Hash {
 }
 
 const EMPTY_DOMAIN: &str = "beatbook 2026-11 empty tree v1";
+
+#[cfg(test)]
+mod tests;

@@ -199,3 +199,6 @@ impl VerifiedRun {
         &self.hashes
     }
 }
+
+#[cfg(test)]
+mod tests;

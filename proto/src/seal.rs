@@ -351,3 +351,6 @@ fn signed_message<T: Serialize>(domain: &str, claim: &T) -> Vec<u8> {
 const SEAL_DOMAIN: &str = "beatbook 2026-11 seal v1";
 const RECEIPT_DOMAIN: &str = "beatbook 2026-11 receipt v1";
 const KEY_DOMAIN: &str = "beatbook 2026-11 key v1";
+
+#[cfg(test)]
+mod tests;

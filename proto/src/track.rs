@@ -121,3 +121,6 @@ fn take(rest: &mut &[u8]) -> Result<i64, TrackError> {
     }
     Err(TrackError::Malformed)
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,3 +133,6 @@ impl<'de> Deserialize<'de> for VersionVector {
         Ok(dots.into_iter().collect())
     }
 }
+
+#[cfg(test)]
+mod tests;
