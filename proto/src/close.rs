@@ -3,6 +3,12 @@
 use std::fmt;
 
 /// Why a session ended. Sorted by blame: 0 nobody, 1xx the peer, 2xx versions, 3xx limits, 4xx the register, 5xx us.
+///
+/// ```
+/// use beatbook_proto::CloseCode;
+/// assert_eq!(CloseCode::DONE.to_string(), "done (0)");
+/// assert!(CloseCode(999).sentence().contains("does not know"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct CloseCode(pub u16);
 

@@ -11,6 +11,12 @@ use serde::ser::Serialize;
 use crate::limits::{UNPACK_RATIO_MAX, UNPACKED_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 
 /// Why bytes were not decoded or a value was not encoded.
+///
+/// ```
+/// use beatbook_proto::codec::{self, CodecError};
+/// assert_eq!(codec::decode::<bool>(&[2]), Err(CodecError::Malformed));
+/// assert_eq!(codec::decode::<bool>(&[1, 0]), Err(CodecError::Trailing(1)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodecError {

@@ -9,6 +9,12 @@ use crate::ids::{Dot, EpochId, RecordId};
 use crate::merkle::Hash;
 
 /// What governs who may pull a record. Each scope has its own feed.
+///
+/// ```
+/// use beatbook_proto::{Code, Scope};
+/// let beat = Scope::Beat { beat: Code::new("52/C02").unwrap(), class: 1 };
+/// assert_eq!(beat.to_string(), "52/C02 (sensitive)");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Scope {
     /// The books of the officer who asks.

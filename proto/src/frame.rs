@@ -23,6 +23,13 @@ pub const PREFIX_LEN: usize = 6;
 pub const VERSION: u8 = 1;
 
 /// A frame of a session. Kinds are numbers that only grow.
+///
+/// ```
+/// use beatbook_proto::{CloseCode, Frame, frame::Close};
+/// let close = Frame::Close(Close { code: CloseCode::BUSY, retry_after_ms: 30_000 });
+/// let bytes = close.encode().unwrap();
+/// assert_eq!(Frame::decode_whole(&bytes), Ok(close));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Frame {
@@ -159,6 +166,13 @@ pub struct Offer {
 }
 
 /// A frame's prefix, read.
+///
+/// ```
+/// use beatbook_proto::frame::{Frame, Prefix};
+/// let prefix = Prefix::read(&[0, 0, 0, 0, 1, 7]).unwrap();
+/// assert_eq!(Frame::decode(prefix, &[]), Ok(Frame::CaughtUp));
+/// assert!(Prefix::read(&[0xff; 6]).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prefix {
     /// Payload length, in bytes.

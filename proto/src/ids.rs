@@ -81,6 +81,12 @@ impl ReplicaId {
 }
 
 /// Names one revision for ever: the replica that wrote it and its entry number there.
+///
+/// ```
+/// use beatbook_proto::{Dot, ReplicaId};
+/// let dot = Dot { replica: ReplicaId::from_bytes([1; 16]), counter: 118 };
+/// assert_eq!(Dot::from_key(&dot.key()), Some(dot));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Dot {
     /// The replica that wrote the entry.
@@ -125,6 +131,11 @@ impl fmt::Debug for Dot {
 pub type RecordId = Dot;
 
 /// Names a field for ever, across all families. Unknown ones round-trip.
+///
+/// ```
+/// use beatbook_proto::FieldId;
+/// assert_eq!(beatbook_proto::field::BEAT, FieldId(1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FieldId(pub u16);
 

@@ -10,6 +10,12 @@ use serde::{Deserialize, Serialize};
 use crate::ids::ReplicaId;
 
 /// A BLAKE3 hash of 32 bytes.
+///
+/// ```
+/// use beatbook_proto::Hash;
+/// assert_eq!(Hash([0xab; 32]).short(), "abababab");
+/// assert_ne!(Hash::of("one domain", &[b"x"]), Hash::of("another", &[b"x"]));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Hash(pub [u8; 32]);
 
@@ -21,6 +27,13 @@ pub type Commitment = Hash;
 pub struct Salt(pub [u8; 32]);
 
 /// The random secret of a run, from which its salts derive (R-COM-2).
+///
+/// ```
+/// use beatbook_proto::{ReplicaId, RunSecret};
+/// let (secret, book) = (RunSecret([3; 32]), ReplicaId::from_bytes([1; 16]));
+/// assert!(secret.salt(book, 1) != secret.salt(book, 2));
+/// assert_eq!(format!("{secret:?}"), "RunSecret(..)");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunSecret(pub [u8; 32]);
 

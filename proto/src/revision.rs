@@ -16,6 +16,11 @@ use crate::value::{self, FieldOp};
 use crate::vector::VersionVector;
 
 /// What a revision does to its record. A number on the wire; unknown ones round-trip (R-REV-2).
+///
+/// ```
+/// use beatbook_proto::RevisionKind;
+/// assert!(RevisionKind::AMEND.needs_reason() && !RevisionKind::SIGN.needs_reason());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RevisionKind(pub u8);
 
@@ -50,6 +55,21 @@ impl RevisionKind {
 }
 
 /// What everyone may need to know of a revision without opening it.
+///
+/// ```
+/// use beatbook_proto::{Code, Header, RevisionKind, VersionVector, codec};
+/// let header = Header {
+///     record: None,
+///     family: Code::new("NOTE").unwrap(),
+///     kind: RevisionKind::CREATE,
+///     schema: 1,
+///     context: VersionVector::new(),
+///     prior: 0,
+///     lamport: 1,
+///     fields: vec![].into(),
+/// };
+/// assert_eq!(codec::decode::<Header>(&codec::encode(&header).unwrap()), Ok(header));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// The record that it changes; `None` where it founds one, named by its own dot (R-REV-3).
@@ -71,6 +91,12 @@ pub struct Header {
 }
 
 /// Where a device had its time from.
+///
+/// ```
+/// use beatbook_proto::ClockSource;
+/// let bytes = beatbook_proto::codec::encode(&ClockSource(9)).unwrap();
+/// assert_eq!(beatbook_proto::codec::decode(&bytes), Ok(ClockSource(9)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ClockSource(pub u8);
 
@@ -84,6 +110,12 @@ impl ClockSource {
 }
 
 /// A device's own claim of when it recorded something. Displayed and flagged, never compared for order.
+///
+/// ```
+/// use beatbook_proto::{ClockSource, Stamp, codec};
+/// let stamp = Stamp { utc_ms: 0, offset_min: 60, source: ClockSource::NETWORK, uncertainty_ms: 250 };
+/// assert_eq!(codec::decode(&codec::encode(&stamp).unwrap()), Ok(stamp));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Stamp {
     /// Milliseconds since 1970-01-01T00:00:00Z by the device's clock.
@@ -97,6 +129,14 @@ pub struct Stamp {
 }
 
 /// What an ordinary revision says.
+///
+/// ```
+/// use beatbook_proto::{Body, ClockSource, FieldId, FieldOp, Stamp, Value, codec};
+/// let stamp = Stamp { utc_ms: 0, offset_min: 0, source: ClockSource::DEVICE, uncertainty_ms: 0 };
+/// let ops = vec![(FieldId(16), FieldOp::Set(Value::Bool(true)))].into();
+/// let body = Body { recorded_at: stamp, reason: None, settles: vec![].into(), ops };
+/// assert_eq!(codec::decode::<Body>(&codec::encode(&body).unwrap()), Ok(body));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Body {
     /// When the device recorded it, by its own clock.
@@ -167,6 +207,15 @@ pub struct Original {
 }
 
 /// One entry of a book, as bytes.
+///
+/// ```
+/// use beatbook_proto::{Entry, RunSecret, ReplicaId, codec::CodecError};
+/// let entry = Entry { header: b"of a newer peer".to_vec().into(), body: vec![].into() };
+/// assert_eq!(entry.header(), Err(CodecError::Malformed));
+/// // It is held, proved and passed on all the same.
+/// let salt = |counter| RunSecret([3; 32]).salt(ReplicaId::from_bytes([1; 16]), counter);
+/// assert_ne!(entry.commitment(&salt(1)), entry.commitment(&salt(2)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The encoded [`Header`].

@@ -12,6 +12,17 @@ use crate::revision::Entry;
 use crate::seal::{PublicKey, Seal, SignatureError};
 
 /// A whole run.
+///
+/// ```
+/// use beatbook_proto::{Entry, ReplicaId, Run, RunSecret, SealClaim, Signer, SigningKey, merkle};
+/// let (key, secret) = (SigningKey::ed25519_from_seed(&[9; 32]), RunSecret([3; 32]));
+/// let replica = ReplicaId::from_bytes([1; 16]);
+/// let entry = Entry { header: b"any header".to_vec().into(), body: vec![].into() };
+/// let root = merkle::root(&[entry.commitment(&secret.salt(replica, 1))]);
+/// let claim = SealClaim { replica, first: 1, last: 1, root, previous: SealClaim::NO_SEAL };
+/// let run = Run { seal: claim.sign(&key).unwrap(), secret, entries: vec![entry].into() };
+/// assert_eq!(run.verify(&key.public_key()).unwrap().entries().len(), 1);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// The seal; it names book, first and last entry.

@@ -26,6 +26,14 @@ pub enum Algorithm {
 }
 
 /// A verifying key.
+///
+/// ```
+/// use beatbook_proto::{Signer, SigningKey};
+/// let key = SigningKey::ed25519_from_seed(&[9; 32]);
+/// let signature = key.sign(b"seen").unwrap();
+/// assert!(key.public_key().verify(b"seen", &signature).is_ok());
+/// assert!(key.public_key().verify(b"seem", &signature).is_err());
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PublicKey {
     /// Its scheme.
@@ -66,6 +74,13 @@ pub trait Signer: Send + Sync {
 }
 
 /// A signing key held in memory. Deterministic: RFC 6979 for P-256, RFC 8032 for Ed25519.
+///
+/// ```
+/// use beatbook_proto::{Algorithm, Signer, SigningKey};
+/// let key = SigningKey::ed25519_from_seed(&[9; 32]);
+/// assert_eq!(key.public_key().algorithm, Algorithm::Ed25519);
+/// assert_eq!(format!("{key:?}"), "SigningKey(..)");
+/// ```
 pub enum SigningKey {
     /// A P-256 key.
     P256(Box<p256::ecdsa::SigningKey>),
@@ -192,6 +207,20 @@ impl fmt::Debug for Signature {
 }
 
 /// What a seal says of a run (R-SEAL-1).
+///
+/// ```
+/// use beatbook_proto::{Hash, ReplicaId, SealClaim, Signer, SigningKey};
+/// let key = SigningKey::ed25519_from_seed(&[9; 32]);
+/// let claim = SealClaim {
+///     replica: ReplicaId::from_bytes([1; 16]),
+///     first: 1,
+///     last: 3,
+///     root: Hash([7; 32]),
+///     previous: SealClaim::NO_SEAL,
+/// };
+/// assert_eq!(claim.entries(), 3);
+/// assert!(claim.sign(&key).unwrap().verify(&key.public_key()).is_ok());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealClaim {
     /// The book.
@@ -268,6 +297,11 @@ pub struct Verdict {
 }
 
 /// How an entry stands at the server. A number on the wire: grows, and unknown ones round-trip.
+///
+/// ```
+/// use beatbook_proto::Standing;
+/// assert!(Standing::QUARANTINED_MALFORMED.is_quarantined() && !Standing::WAITING.is_quarantined());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Standing(pub u8);
 
@@ -295,6 +329,22 @@ impl Standing {
 }
 
 /// What the server signs when a run is durable (R-RCP-1).
+///
+/// ```
+/// use beatbook_proto::{EpochId, Hash, Receipt, ReceiptClaim, ReplicaId, Signer, SigningKey};
+/// let server = SigningKey::ed25519_from_seed(&[5; 32]);
+/// let claim = ReceiptClaim {
+///     replica: ReplicaId::from_bytes([1; 16]),
+///     upto: 3,
+///     seal: Hash([7; 32]),
+///     received_at_ms: 0,
+///     sequence: 1,
+///     epoch: EpochId::from_bytes([4; 16]),
+/// };
+/// let (claim, signature) = claim.sign(&server).unwrap();
+/// let receipt = Receipt { claim, signature, verdicts: vec![].into(), secured: 0 };
+/// assert!(receipt.verify(&server.public_key()).is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiptClaim {
     /// The book.

@@ -10,6 +10,14 @@ use crate::limits::{TRACK_BYTES_MAX, TRACK_POINTS_MAX};
 use crate::value::Point;
 
 /// One fix of a track.
+///
+/// ```
+/// use beatbook_proto::{Point, track};
+/// let here = Point { lat_e7: 538_000_000, lon_e7: -15_000_000 };
+/// let fix = track::TrackPoint { utc_ms: 0, point: here, accuracy_dm: 50, speed_cm_s: 0 };
+/// let bytes = track::encode(&[fix, fix]).unwrap();
+/// assert_eq!(track::decode(&bytes), Ok(vec![fix, fix]));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TrackPoint {
     /// Milliseconds since 1970-01-01T00:00:00Z by the device's clock.

@@ -52,10 +52,10 @@ impl fmt::Debug for Point {
 /// Names bytes kept outside the record: a photo, a scan, a recording.
 ///
 /// ```
-/// use beatbook_proto::{BlobRef, Code, Hash};
+/// use beatbook_proto::{BlobRef, Code, Hash, codec};
 /// let media = Code::new("image/jpeg").unwrap();
 /// let photo = BlobRef { hash: Hash([7; 32]), length: 48_213, media };
-/// assert_eq!(photo.media.as_str(), "image/jpeg");
+/// assert_eq!(codec::decode(&codec::encode(&photo).unwrap()), Ok(photo));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BlobRef {

@@ -10,6 +10,11 @@ use crate::ids::{Dot, ReplicaId};
 use crate::limits::CONTEXT_REPLICAS_MAX;
 
 /// How two version vectors stand to each other.
+///
+/// ```
+/// use beatbook_proto::{Causality, VersionVector};
+/// assert_eq!(VersionVector::new().compare(&VersionVector::new()), Causality::Equal);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Causality {
     /// Neither covers the other.
