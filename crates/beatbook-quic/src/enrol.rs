@@ -18,7 +18,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::client::{DialError, DialOptions, dial};
 use crate::close::{Closed, codes};
-use crate::identity::{DevicePublicKey, Fingerprint, IdentityError, PeerIdentity, requested_key};
+use crate::identity::{DevicePublicKey, IdentityError, PeerIdentity, requested_key};
 use crate::tls::{self, PinVerifier};
 use crate::token::{Secret, Token};
 
@@ -48,7 +48,7 @@ async fn exchange(token: &Token, request: &[u8], limit: Duration) -> Result<Gran
     let reply = ask(&quinn, &asked).await;
     quinn.close(VarInt::from_u32(codes::ENROLMENT_DONE), b"done");
     let checked = reply.and_then(|reply| match reply {
-        Reply::Granted(granted) => granted.into_grant(token, &verifier, &key),
+        Reply::Granted(granted) => granted.into_grant(&verifier, &key),
         Reply::Refused(refusal) => Err(EnrolError::Refused(refusal)),
     });
     // The server waits for the close to know that its reply has come; nothing more is at stake.
@@ -309,13 +309,8 @@ struct Granted {
 }
 
 impl Granted {
-    /// Believes a grant only if it is for our key, and of the authority that the token pins.
-    fn into_grant(
-        self,
-        token: &Token,
-        verifier: &PinVerifier,
-        key: &DevicePublicKey,
-    ) -> Result<Grant, EnrolError> {
+    /// Believes a grant only if it is for our key, and of the authority that the token led to.
+    fn into_grant(self, verifier: &PinVerifier, key: &DevicePublicKey) -> Result<Grant, EnrolError> {
         let chain: Vec<Vec<u8>> = self
             .chain
             .0
@@ -324,8 +319,7 @@ impl Granted {
             .collect();
         let own = chain.first().ok_or(EnrolError::ReplyMalformed)?;
         let peer = PeerIdentity::from_certificate(own).map_err(|_| EnrolError::ReplyUntrusted)?;
-        let pinned = Fingerprint::of(&self.authority).pin() == token.pin();
-        if peer.public_key != *key || !pinned || verifier.found().as_deref() != Some(&*self.authority) {
+        if peer.public_key != *key || verifier.found().as_deref() != Some(&*self.authority) {
             return Err(EnrolError::ReplyUntrusted);
         }
         Ok(Grant {

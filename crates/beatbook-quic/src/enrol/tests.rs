@@ -33,15 +33,12 @@ fn granted(authority: &Authority, request: &[u8], extra: &[u8]) -> Grant {
 }
 
 /// One enrolment against a server that answers as told.
-async fn enrol_with<F>(answer: impl FnOnce(EnrolExchange) -> F) -> Result<Grant, EnrolError>
-where
-    F: Future<Output = ()>,
-{
+async fn enrol_with(answer: impl AsyncFnOnce(&Force, EnrolExchange)) -> Result<Grant, EnrolError> {
     let force = Force::new();
     let mut listener = force.listen();
     let token = token_for(&force, address_of(&listener), &Secret::generate().unwrap());
     let request = DeviceKey::generate().unwrap().request().unwrap();
-    let serve = async { answer(next_enrol(&mut listener).await).await };
+    let serve = async { answer(&force, next_enrol(&mut listener).await).await };
     tokio::join!(enrol(&token, &request, LIMIT), serve).0
 }
 
@@ -88,7 +85,7 @@ async fn every_refusal_arrives_as_it_was_meant() {
             Refusal::BadRequest,
         ];
         for refusal in refusals {
-            let refused = enrol_with(async |exchange: EnrolExchange| {
+            let refused = enrol_with(async |_: &Force, exchange: EnrolExchange| {
                 assert_eq!(exchange.refuse(refusal).await, Ok(()));
             })
             .await;
@@ -172,14 +169,14 @@ async fn a_device_cannot_enrol_others() {
     .await;
 }
 
+/// The right authority, and a certificate for somebody else's key.
 #[tokio::test]
 async fn a_certificate_for_another_key_is_not_believed() {
     within(async {
-        let believed = enrol_with(async |exchange: EnrolExchange| {
-            let force = Force::new();
+        let believed = enrol_with(async |force: &Force, exchange: EnrolExchange| {
             let other = DeviceKey::generate().unwrap().request().unwrap();
-            let grant = granted(&force.authority, &other, b"");
-            let _ = exchange.grant(grant).await;
+            // The device closes without a word of thanks, or with it: either way it does not believe.
+            let _ = exchange.grant(granted(&force.authority, &other, b"")).await;
         })
         .await;
         assert_eq!(believed, Err(EnrolError::ReplyUntrusted));
@@ -187,12 +184,12 @@ async fn a_certificate_for_another_key_is_not_believed() {
     .await;
 }
 
+/// The right key, and an authority that the token does not pin.
 #[tokio::test]
 async fn an_authority_that_is_not_pinned_is_not_believed() {
     within(async {
-        let believed = enrol_with(async |exchange: EnrolExchange| {
-            let other = Force::new();
-            let grant = granted(&other.authority, exchange.request(), b"");
+        let believed = enrol_with(async |_: &Force, exchange: EnrolExchange| {
+            let grant = granted(&Force::new().authority, exchange.request(), b"");
             let _ = exchange.grant(grant).await;
         })
         .await;
@@ -204,7 +201,7 @@ async fn an_authority_that_is_not_pinned_is_not_believed() {
 #[tokio::test]
 async fn a_reply_over_the_limit_is_not_sent() {
     within(async {
-        let enrolled = enrol_with(async |exchange: EnrolExchange| {
+        let enrolled = enrol_with(async |_: &Force, exchange: EnrolExchange| {
             let authority = Force::new().authority;
             let grant = granted(&authority, exchange.request(), &[0; ENROL_BYTES_MAX]);
             assert_eq!(exchange.grant(grant).await, Err(EnrolReplyError::TooLarge));
@@ -221,7 +218,7 @@ async fn a_reply_over_the_limit_is_not_sent() {
 #[tokio::test]
 async fn a_server_that_drops_the_exchange_leaves_an_error() {
     within(async {
-        let enrolled = enrol_with(async |exchange: EnrolExchange| drop(exchange)).await;
+        let enrolled = enrol_with(async |_: &Force, exchange: EnrolExchange| drop(exchange)).await;
         assert!(
             matches!(enrolled, Err(EnrolError::Closed(_) | EnrolError::ReplyMalformed)),
             "{enrolled:?}"

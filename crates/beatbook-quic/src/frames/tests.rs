@@ -139,6 +139,8 @@ async fn memory_grows_with_what_arrives() {
         let send = async { stream.write_all(&whole[1_000..]).await.unwrap() };
         let (received, ()) = tokio::join!(receiver.recv(), send);
         assert!(received.unwrap().unwrap().as_bytes() == whole);
+        // The next frame is not judged by when this one began.
+        assert!(receiver.pace.began.is_none());
     })
     .await;
 }

@@ -343,6 +343,55 @@ async fn shutting_down_tells_the_devices() {
     .await;
 }
 
+/// A program that closes and exits leaves no session behind that must time out.
+#[tokio::test]
+async fn a_device_that_closes_and_exits_is_heard() {
+    within(async {
+        let force = Force::new();
+        let mut listener = force.listen();
+        let address = address_of(&listener);
+        let dialer = force.dialer(ENROLMENT);
+        let (admitted, wait) = tokio::sync::oneshot::channel::<()>();
+        let program = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let device = dialer.dial(&address).await.unwrap();
+                wait.await.unwrap();
+                device.close_and_wait(3, "done").await;
+            });
+        });
+        let session = next_session(&mut listener).await;
+        admitted.send(()).unwrap();
+        assert_eq!(session.closed().await, Closed::ByPeer { code: 3 });
+        program.join().unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_has_a_few_streams_and_no_more() {
+    within(async {
+        let force = Force::new();
+        let mut listener = force.listen();
+        let device = force
+            .dialer(ENROLMENT)
+            .dial(&address_of(&listener))
+            .await
+            .unwrap();
+        let _session = next_session(&mut listener).await;
+        let mut open = Vec::new();
+        for _ in 0..Limits::default().streams_max {
+            open.push(device.open_frames().await.unwrap());
+        }
+        let one_more = tokio::time::timeout(Duration::from_millis(50), device.open_frames()).await;
+        assert!(one_more.is_err());
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_new_certificate_is_shown_and_sessions_go_on() {
     within(async {
