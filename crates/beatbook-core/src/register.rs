@@ -90,6 +90,31 @@ pub struct Token {
     pub tries: u32,
 }
 
+/// What a device is told when it is enrolled: who writes on it, and whose receipts to believe.
+///
+/// Travels in the answer to an enrolment, encoded by [`beatbook_proto::codec`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnrolledAs {
+    /// The enrolment.
+    pub enrolment: EnrolmentId,
+    /// The officer.
+    pub officer: OfficerId,
+    /// The officer's collar number.
+    pub collar: String,
+    /// The officer's name.
+    pub name: String,
+    /// The officer's role, such as `PCSO` or `SGT`.
+    pub role: Code,
+    /// The force's two-digit code.
+    pub force: Code,
+    /// The force's name.
+    pub force_name: String,
+    /// The key that the server signs receipts with.
+    pub server_key: PublicKey,
+    /// The beats that the officer is posted to, such as `52/C02`.
+    pub beats: Vec<Code>,
+}
+
 /// A kind of row in the register.
 pub trait Row: Serialize + DeserializeOwned {
     /// First byte of its keys.
