@@ -53,7 +53,7 @@ impl Limits {
     /// Transport settings of a server. A peer gets little until it has proved who it is: one stream and
     /// [`STRANGER_WINDOW_BYTES`] in flight; [`crate::server`] opens the window for a session.
     pub(crate) fn transport(&self) -> TransportConfig {
-        let mut transport = common(self.idle_timeout);
+        let mut transport = both_sides(self.idle_timeout);
         transport
             .max_concurrent_bidi_streams(VarInt::from_u32(1))
             .receive_window(VarInt::from_u32(STRANGER_WINDOW_BYTES));
@@ -63,7 +63,7 @@ impl Limits {
 
 /// Transport settings of a device. `keep_alive` holds a quiet connection open.
 pub(crate) fn device_transport(idle_timeout: Duration, keep_alive: Option<Duration>) -> Arc<TransportConfig> {
-    let mut transport = common(idle_timeout);
+    let mut transport = both_sides(idle_timeout);
     transport
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .receive_window(VarInt::from_u32(SESSION_WINDOW_BYTES))
@@ -71,7 +71,7 @@ pub(crate) fn device_transport(idle_timeout: Duration, keep_alive: Option<Durati
     Arc::new(transport)
 }
 
-fn common(idle_timeout: Duration) -> TransportConfig {
+fn both_sides(idle_timeout: Duration) -> TransportConfig {
     let mut transport = TransportConfig::default();
     let idle_ms = u32::try_from(idle_timeout.as_millis()).unwrap_or(u32::MAX);
     transport

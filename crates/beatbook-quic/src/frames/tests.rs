@@ -202,8 +202,9 @@ async fn a_frame_that_drips_is_given_up() {
         receiver.pace = Pace::new(Duration::from_millis(200));
         stream.write_all(&frame(3, &[1; 5_000])[..2_000]).await.unwrap();
         let drip = async {
+            let mut beat = tokio::time::interval(Duration::from_millis(10));
             loop {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                beat.tick().await;
                 if stream.write_all(&[1]).await.is_err() {
                     break;
                 }
