@@ -5,6 +5,20 @@
 //! XChaCha20-Poly1305 for its place. The keys of rows are kept in the clear, because they are read in order: they hold
 //! identifiers and positions only, never words of a record. The same store serves a device and a single server.
 //!
+//! What is in a store's folder:
+//!
+//! | name | what it is |
+//! | --- | --- |
+//! | `format` | the version of all of this, in words |
+//! | `vault`, `vault.copy` | the store key, wrapped by the PIN or the keystore's key |
+//! | `state` | where the journal begins, which index is in use, how the journal ended |
+//! | `journal/*.seg` | every commit since the last release |
+//! | `index-*` | sled; can be made anew from the journal |
+//! | `aside/` | indexes that could not be used; never deleted by the store |
+//! | `lock` | held by the process that has the store open |
+//!
+//! Outside it, and never in the same backup: `<store>.anchor`, and for a PIN `<store>.secret`.
+//!
 //! A store decides nothing about causality, access or time, and reads no clock.
 //!
 //! ```
@@ -26,6 +40,8 @@
 mod anchor;
 mod backup;
 mod codec;
+#[cfg(unix)]
+pub mod control;
 mod disk;
 mod error;
 mod index;

@@ -156,6 +156,8 @@ impl Store {
     }
 
     /// As [`Store::commit`], the answer handed to `done` on the store's thread, where it must not block.
+    ///
+    /// Returns at once. Jobs wait in a queue without a bound: the caller limits how many it has under way.
     pub fn commit_then<T, E>(
         &self,
         job: impl FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
@@ -195,7 +197,7 @@ impl Store {
     }
 
     /// Lets journal segments go whose frames are all at or before `upto`: what a device has secured, what a
-    /// server's backup covers. Without it no segment is ever removed.
+    /// server's backup covers. Without it no segment is ever removed. It holds until the store is closed.
     pub fn release(&self, upto: u64) -> Result<(), StoreError> {
         self.ask(|reply| Message::Release(upto, reply))
     }

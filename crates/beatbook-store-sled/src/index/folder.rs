@@ -43,8 +43,9 @@ pub(crate) fn build_aside<T, E: From<OpenError>>(
     let filled = filled?;
     wait_until_released(&aside)?;
     sync(&aside).map_err(io)?;
+    // A folder of this name was never named in the state, so it has never been the index.
     if path.exists() {
-        set_aside(dir, &path)?;
+        fs::remove_dir_all(&path).map_err(io)?;
     }
     fs::rename(&aside, &path).map_err(io)?;
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)?;

@@ -61,7 +61,9 @@ pub(super) fn prepare(dir: &Path) -> Result<PathBuf, OpenError> {
     if aside.exists() {
         fs::remove_dir_all(&aside).map_err(io)?;
     }
-    fs::create_dir_all(&aside).map_err(io)?;
+    let mut folder = fs::DirBuilder::new();
+    private(folder.recursive(true));
+    folder.create(&aside).map_err(io)?;
     Ok(aside)
 }
 
@@ -348,6 +350,16 @@ impl Work<'_> {
         })
     }
 }
+
+/// Nobody but the owner looks into the folder of a store.
+#[cfg(unix)]
+fn private(folder: &mut fs::DirBuilder) {
+    use std::os::unix::fs::DirBuilderExt;
+    folder.mode(0o700);
+}
+
+#[cfg(not(unix))]
+fn private(_folder: &mut fs::DirBuilder) {}
 
 /// True where making the index anew would not help: try again when the cause is gone.
 fn is_passing(error: &OpenError) -> bool {

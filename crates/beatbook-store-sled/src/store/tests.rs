@@ -4,6 +4,7 @@ mod copies;
 mod damage;
 mod faults;
 mod model;
+mod power;
 
 use std::fs;
 
