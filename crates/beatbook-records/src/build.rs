@@ -22,9 +22,9 @@ pub use every::{
 pub use note::{Attachment, Countersigned, Note, Speech, Vehicle, WeatherLight};
 pub use patrol::{Breadcrumb, DutyState, JointWith, Segment, Shift, Stop};
 pub use person::{PersonRef, SdeImport, Vulnerability, import_sde};
-pub use value::{BuildError, Day, IntoValue};
+pub use value::{BuildError, Day, FromValue, IntoValue};
 
-pub(crate) use value::without_blank_end;
+pub(crate) use value::{text_value, without_blank_end};
 
 /// One operation on one field.
 pub type Op = (FieldId, FieldOp);

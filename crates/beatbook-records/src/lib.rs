@@ -32,14 +32,20 @@
 //! ```
 
 pub mod build;
+pub mod derive;
 pub mod field;
 pub mod grid;
 pub mod schema;
+pub mod search;
+pub mod show;
+pub mod time;
 pub mod vocabulary;
 
+mod assignment;
 mod check;
 mod merged;
 
+pub use assignment::{AssignmentError, assign};
 pub use check::{
     Flag, Malformed, Problem, Received, Rule, Write, WriteError, check_received, check_write, flags,
     lowers_marking,

@@ -1,9 +1,9 @@
 //! The builder of a contact.
 
-use beatbook_proto::{FieldId, FieldOp, Instant, Value};
+use beatbook_proto::{FieldId, FieldOp, Instant};
 
-use super::value::{BuildError, IntoValue};
-use super::{Location, Members, Op, Ops, PersonRef, SdeImport, Setting, Vulnerability};
+use super::value::{BuildError, group};
+use super::{Location, Op, Ops, PersonRef, SdeImport, Setting, Vulnerability};
 use crate::field;
 use crate::vocabulary::{
     Advice, AgeBand, AsbQualifier, ConcernSource, ConsentStanding, ContactKind, ContactMethod,
@@ -327,89 +327,39 @@ impl Promise {
     }
 }
 
-impl IntoValue for Tally {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::TOPIC, &self.topic)
-            .put(field::COUNT, &self.count)
-            .finish()
-    }
-}
-
-impl IntoValue for Consent {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::STANDING, &self.standing)
-            .put(field::AT, &self.at)
-            .put(field::WORDING_VERSION, &self.wording_version)
-            .finish()
-    }
-}
-
-impl IntoValue for SafeContact {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::SAFE_TO_CALL, &self.safe_to_call)
-            .put_some(field::SAFE_TIMES, &self.times)
-            .put_some(field::WHO_MAY_ANSWER, &self.who_may_answer)
-            .put(field::LEAVE_MESSAGE, &self.leave_message)
-            .finish()
-    }
-}
-
-impl IntoValue for Concern {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::TOPIC, &self.topic)
-            .put_some(field::ASB_QUALIFIER, &self.asb_qualifier)
-            .put_some(field::OWN_WORDS, &self.own_words)
-            .put_some(field::CONCERN_LOCATION, &self.location)
-            .put_some(field::CONCERN_SOURCE, &self.source)
-            .put_some(field::PRIORITY_ID, &self.priority_id)
-            .finish()
-    }
-}
-
-impl IntoValue for Feelings {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put_some(field::SAFE_DAY, &self.safe_day)
-            .put_some(field::SAFE_DARK, &self.safe_dark)
-            .put_some(field::CONFIDENCE, &self.confidence_in_police)
-            .finish()
-    }
-}
-
-impl IntoValue for Promise {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::PROMISED, &self.what)
-            .put(field::DUE, &self.due)
-            .put_some(field::KEPT_AT, &self.kept_at)
-            .finish()
-    }
-}
-
-impl IntoValue for Referral {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        let referred_to = (!self.referred_to.is_empty()).then(|| self.referred_to.clone());
-        Members::default()
-            .put(field::REFERRAL_FORM, &self.form)
-            .put(field::SUBJECT_NAME, &self.subject)
-            .put(field::REFERRAL_SUBJECT, &self.adult_or_child)
-            .put(field::REFERRAL_CONSENT, &self.consent_to_share)
-            .put_some(field::CONSENT_REASON, &self.consent_reason)
-            .put_some(field::CAPACITY_CONCERN, &self.capacity_concern)
-            .put(field::RISK_GRADE, &self.risk_grade)
-            .put(field::IMMEDIATE_DANGER, &self.immediate_danger)
-            .put_some(field::REFERRAL_SUMMARY, &self.summary)
-            .put_some(field::VOICE, &self.voice)
-            .put_some(field::REFERRED_TO, &referred_to)
-            .put_some(field::SUBMITTED_AT, &self.submitted_at)
-            .put(field::DEADLINE, &self.deadline)
-            .finish()
-    }
-}
-
 /// How long a promise may take, unless said otherwise: 72 hours, in milliseconds.
 const DUE_MS_DEFAULT: i64 = 72 * 3_600 * 1_000;
+
+group!(Tally { topic: must TOPIC, count: must COUNT });
+group!(Consent { standing: must STANDING, at: must AT, wording_version: must WORDING_VERSION });
+group!(SafeContact {
+    safe_to_call: must SAFE_TO_CALL,
+    times: may SAFE_TIMES,
+    who_may_answer: may WHO_MAY_ANSWER,
+    leave_message: must LEAVE_MESSAGE,
+});
+group!(Concern {
+    topic: must TOPIC,
+    asb_qualifier: may ASB_QUALIFIER,
+    own_words: may OWN_WORDS,
+    location: may CONCERN_LOCATION,
+    source: may CONCERN_SOURCE,
+    priority_id: may PRIORITY_ID,
+});
+group!(Feelings { safe_day: may SAFE_DAY, safe_dark: may SAFE_DARK, confidence_in_police: may CONFIDENCE });
+group!(Promise { what: must PROMISED, due: must DUE, kept_at: may KEPT_AT });
+group!(Referral {
+    form: must REFERRAL_FORM,
+    subject: must SUBJECT_NAME,
+    adult_or_child: must REFERRAL_SUBJECT,
+    consent_to_share: must REFERRAL_CONSENT,
+    consent_reason: may CONSENT_REASON,
+    capacity_concern: may CAPACITY_CONCERN,
+    risk_grade: must RISK_GRADE,
+    immediate_danger: must IMMEDIATE_DANGER,
+    summary: may REFERRAL_SUMMARY,
+    voice: may VOICE,
+    referred_to: many REFERRED_TO,
+    submitted_at: may SUBMITTED_AT,
+    deadline: must DEADLINE,
+});

@@ -2,7 +2,7 @@
 
 use beatbook_proto::{Dot, FieldId, FieldOp, Instant, OfficerId, Point, Value};
 
-use super::value::{BuildError, Day, IntoValue};
+use super::value::{BuildError, Day, FromValue, IntoValue, group, member};
 use super::{Members, Op, Ops};
 use crate::field;
 use crate::grid;
@@ -303,26 +303,6 @@ fn appended<T: IntoValue>(id: FieldId, values: &[T]) -> Result<Vec<Op>, BuildErr
     ops.finish()
 }
 
-impl IntoValue for Interval {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::FROM, &self.from)
-            .put_some(field::TO, &self.to)
-            .finish()
-    }
-}
-
-impl IntoValue for Author {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::OFFICER, &self.officer)
-            .put_some(field::COLLAR, &self.collar)
-            .put_some(field::FORCE, &self.force)
-            .put_some(field::ROLE, &self.role)
-            .finish()
-    }
-}
-
 impl IntoValue for Location {
     fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
         let derived = || self.point.and_then(grid::from_point).map(|grid| grid.to_string());
@@ -344,65 +324,38 @@ impl IntoValue for Location {
     }
 }
 
-impl IntoValue for Link {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::RELATION, &self.relation)
-            .put(field::RECORD, &self.record)
-            .finish()
+impl FromValue for Location {
+    fn from_value(value: &Value) -> Option<Self> {
+        matches!(value, Value::Group(_)).then(|| Self {
+            point: member(value, field::POINT),
+            accuracy_dm: member(value, field::ACCURACY_DM),
+            fix_source: member(value, field::FIX_SOURCE),
+            fix_age_s: member(value, field::FIX_AGE_S),
+            os_grid: member(value, field::OS_GRID),
+            uprn: member(value, field::UPRN),
+            usrn: member(value, field::USRN),
+            address_text: member(value, field::ADDRESS_TEXT),
+            place_name: member(value, field::PLACE_NAME),
+            what_is_here: member(value, field::WHAT_IS_HERE),
+            location_type: member(value, field::LOCATION_TYPE),
+            caller_locator: member(value, field::CALLER_LOCATOR),
+            privacy: member(value, field::PRIVACY),
+        })
     }
 }
 
-impl IntoValue for Retention {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::GROUP_CODE, &self.group)
-            .put_some(field::REVIEW_DUE, &self.review_due)
-            .finish()
-    }
-}
-
-impl IntoValue for Hold {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::HOLD_REF, &self.reference)
-            .put_some(field::BY, &self.by)
-            .put_some(field::AT, &self.at)
-            .finish()
-    }
-}
-
-impl IntoValue for Signature {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::AT, &self.at)
-            .put(field::INITIALS, &self.initials)
-            .put_some(field::COLLAR, &self.collar)
-            .put_some(field::ROLE, &self.role)
-            .finish()
-    }
-}
-
-impl IntoValue for Remark {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::WORDS, &self.words)
-            .put(field::AT, &self.at)
-            .put_some(field::BY, &self.by)
-            .put_some(field::INITIALS, &self.initials)
-            .finish()
-    }
-}
-
-impl IntoValue for Strike {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put_some(field::STRUCK_FIELD, &self.field)
-            .put(field::START, &self.start)
-            .put(field::END, &self.end)
-            .put(field::REASON, &self.reason)
-            .put(field::INITIALS, &self.initials)
-            .put(field::AT, &self.at)
-            .finish()
-    }
-}
+group!(Interval { from: must FROM, to: may TO });
+group!(Author { officer: must OFFICER, collar: may COLLAR, force: may FORCE, role: may ROLE });
+group!(Link { relation: must RELATION, record: must RECORD });
+group!(Retention { group: must GROUP_CODE, review_due: may REVIEW_DUE });
+group!(Hold { reference: must HOLD_REF, by: may BY, at: may AT });
+group!(Signature { at: must AT, initials: must INITIALS, collar: may COLLAR, role: may ROLE });
+group!(Remark { words: must WORDS, at: must AT, by: may BY, initials: may INITIALS });
+group!(Strike {
+    field: may STRUCK_FIELD,
+    start: must START,
+    end: must END,
+    reason: must REASON,
+    initials: must INITIALS,
+    at: must AT,
+});

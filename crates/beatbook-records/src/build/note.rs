@@ -2,7 +2,7 @@
 
 use beatbook_proto::{BlobRef, FieldId, Instant, Value};
 
-use super::value::{BuildError, IntoValue};
+use super::value::{BuildError, IntoValue, group};
 use super::{Members, Op, Ops, PersonRef, Setting};
 use crate::field;
 use crate::vocabulary::{AttachmentSource, DisclosureFlag, Light, Marking, NoteKind, Weather};
@@ -173,54 +173,8 @@ impl IntoValue for Made<'_> {
     }
 }
 
-impl IntoValue for Speech {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::SPEAKER_LABEL, &self.speaker_label)
-            .put(field::WORDS, &self.words)
-            .put_some(field::AT, &self.at)
-            .finish()
-    }
-}
-
-impl IntoValue for Vehicle {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put_some(field::VRM, &self.vrm)
-            .put_some(field::VEHICLE_COLOUR, &self.colour)
-            .put_some(field::VEHICLE_MAKE, &self.make)
-            .put_some(field::VEHICLE_NOTE, &self.note)
-            .finish()
-    }
-}
-
-impl IntoValue for WeatherLight {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put_some(field::WEATHER, &self.weather)
-            .put_some(field::LIGHT, &self.light)
-            .finish()
-    }
-}
-
-impl IntoValue for Attachment {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::BLOB, &self.blob)
-            .put_some(field::CAPTION, &self.caption)
-            .put_some(field::AT, &self.at)
-            .put_some(field::SOURCE, &self.source)
-            .finish()
-    }
-}
-
-impl IntoValue for Countersigned {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::NAME, &self.name)
-            .put(field::AT, &self.at)
-            .put_some(field::SIGNATURE_IMAGE, &self.signature)
-            .put(field::REFUSED, &self.refused)
-            .finish()
-    }
-}
+group!(Speech { speaker_label: must SPEAKER_LABEL, words: must WORDS, at: may AT });
+group!(Vehicle { vrm: may VRM, colour: may VEHICLE_COLOUR, make: may VEHICLE_MAKE, note: may VEHICLE_NOTE });
+group!(WeatherLight { weather: may WEATHER, light: may LIGHT });
+group!(Attachment { blob: must BLOB, caption: may CAPTION, at: may AT, source: may SOURCE });
+group!(Countersigned { name: must NAME, at: must AT, signature: may SIGNATURE_IMAGE, refused: must REFUSED });

@@ -1,10 +1,10 @@
 //! Builders of a patrol: shift, duty state, segment, breadcrumb, stop.
 
 use beatbook_proto::track::{self, TrackPoint};
-use beatbook_proto::{Dot, FieldId, FieldOp, Instant, Value};
+use beatbook_proto::{Dot, FieldOp, Instant};
 
-use super::value::{BuildError, IntoValue};
-use super::{Interval, Members, Op, Ops, Setting};
+use super::value::{BuildError, group};
+use super::{Interval, Op, Ops, Setting};
 use crate::field;
 use crate::vocabulary::{BeatBasis, Companion, DutyStateWord, Marking, PatrolMode, StopKind, StopResult};
 
@@ -288,24 +288,11 @@ impl Stop {
     }
 }
 
-impl IntoValue for DutyState {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::DUTY_STATE, &self.state)
-            .put(field::FROM, &self.from)
-            .put_some(field::TO, &self.to)
-            .put_some(field::BEAT_BASIS, &self.beat_basis)
-            .put_some(field::STATE_BEAT, &self.beat)
-            .finish()
-    }
-}
-
-impl IntoValue for JointWith {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::COMPANION, &self.companion)
-            .put_some(field::COLLAR, &self.collar)
-            .put_some(field::NAME, &self.name)
-            .finish()
-    }
-}
+group!(DutyState {
+    state: must DUTY_STATE,
+    from: must FROM,
+    to: may TO,
+    beat_basis: may BEAT_BASIS,
+    beat: may STATE_BEAT,
+});
+group!(JointWith { companion: must COMPANION, collar: may COLLAR, name: may NAME });

@@ -2,7 +2,7 @@
 
 use beatbook_proto::{FieldId, FieldOp, Value};
 
-use super::value::{BuildError, Day, IntoValue};
+use super::value::{BuildError, Day, FromValue, IntoValue, group, member};
 use super::{Members, Op, Ops};
 use crate::field;
 use crate::vocabulary::{FlagBasis, IcCode, SdeCode, SubjectCategory, VulnerabilityFlag};
@@ -137,16 +137,35 @@ impl IntoValue for PersonRef {
     }
 }
 
-impl IntoValue for Vulnerability {
-    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-        Members::default()
-            .put(field::FLAG, &self.flag)
-            .put(field::FLAG_BASIS, &self.basis)
-            .put(field::FLAG_DATE, &self.date)
-            .put_some(field::FLAG_WHY, &self.why)
-            .put_some(field::PERSON_ID, &self.person_id)
-            .finish()
+impl FromValue for PersonRef {
+    fn from_value(value: &Value) -> Option<Self> {
+        let least: Option<u16> = member(value, field::AGE_MIN);
+        let greatest: Option<u16> = member(value, field::AGE_MAX);
+        matches!(value, Value::Group(_)).then(|| Self {
+            person_id: member(value, field::PERSON_ID),
+            nominal_id: member(value, field::NOMINAL_ID),
+            given_name: member(value, field::GIVEN_NAME),
+            family_name: member(value, field::FAMILY_NAME),
+            other_names: member(value, field::OTHER_NAMES),
+            alias: member(value, field::ALIAS),
+            dob: member(value, field::DOB),
+            age: least.or(greatest).zip(greatest.or(least)),
+            description: member(value, field::PERSON_DESCRIPTION),
+            subject_categories: member(value, field::SUBJECT_CATEGORIES).unwrap_or_default(),
+            phone: member(value, field::PHONE),
+            email: member(value, field::EMAIL),
+            address: member(value, field::HOME_ADDRESS),
+            ic_code: member(value, field::IC_CODE),
+        })
     }
 }
+
+group!(Vulnerability {
+    flag: must FLAG,
+    basis: must FLAG_BASIS,
+    date: must FLAG_DATE,
+    why: may FLAG_WHY,
+    person_id: may PERSON_ID,
+});
 
 const LEGACY_CHINESE: &str = "O1";

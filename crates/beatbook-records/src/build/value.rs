@@ -51,15 +51,20 @@ impl IntoValue for String {
 
 impl IntoValue for str {
     fn into_value(&self, id: FieldId) -> Result<Value, BuildError> {
-        let field = || schema::name_of(id);
-        match schema::any_field(id).map(|spec| element(spec.kind)) {
-            Some(Kind::Word(_) | Kind::Code(_)) => {
-                let code = Code::new(self.trim()).map_err(|_| BuildError::NotACode { field: field() })?;
-                Ok(Value::Code(code))
-            }
-            Some(Kind::Text { form, .. }) => text(&normalise(form, self), field),
-            _ => text(&normalise(Form::Free, self), field),
-        }
+        let kind = schema::any_field(id).map(|spec| element(spec.kind));
+        text_value(kind, self, &schema::name_of(id))
+    }
+}
+
+/// A text as the value of a field of `kind`: a code where the kind asks for one, else text as it is kept.
+pub(crate) fn text_value(kind: Option<Kind>, given: &str, name: &str) -> Result<Value, BuildError> {
+    let field = || name.to_owned();
+    match kind {
+        Some(Kind::Word(_) | Kind::Code(_)) => Code::new(given.trim())
+            .map(Value::Code)
+            .map_err(|_| BuildError::NotACode { field: field() }),
+        Some(Kind::Text { form, .. }) => text(&normalise(form, given), field),
+        _ => text(&normalise(Form::Free, given), field),
     }
 }
 
@@ -97,29 +102,92 @@ pub(crate) fn without_blank_end(text: &str) -> &str {
     text.trim_end()
 }
 
+/// What can be read from a value; `None` if it is of another kind, or from a peer that shapes it otherwise.
+pub trait FromValue: Sized {
+    /// Reads the value.
+    fn from_value(value: &Value) -> Option<Self>;
+}
+
+/// Reads one member of a group.
+pub(super) fn member<T: FromValue>(group: &Value, id: FieldId) -> Option<T> {
+    group.member(id).and_then(T::from_value)
+}
+
+impl FromValue for String {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(text) => Some(text.as_str().to_owned()),
+            Value::Code(code) => Some(code.as_str().to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl FromValue for u16 {
+    fn from_value(value: &Value) -> Option<Self> {
+        i64::from_value(value).and_then(|number| Self::try_from(number).ok())
+    }
+}
+
+impl FromValue for u32 {
+    fn from_value(value: &Value) -> Option<Self> {
+        i64::from_value(value).and_then(|number| Self::try_from(number).ok())
+    }
+}
+
+impl<T: FromValue> FromValue for Vec<T> {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::List(items) => items.iter().map(T::from_value).collect(),
+            _ => None,
+        }
+    }
+}
+
+impl IntoValue for u16 {
+    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
+        Ok(Value::Int(i64::from(*self)))
+    }
+}
+
+impl IntoValue for u32 {
+    fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
+        Ok(Value::Int(i64::from(*self)))
+    }
+}
+
 macro_rules! plain_value {
-    ($($from:ty => $to:expr),+ $(,)?) => {
-        $(impl IntoValue for $from {
-            fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
-                Ok($to(self.clone()))
+    ($($name:ty: $pattern:pat => $read:expr, $write:expr;)+) => {
+        $(
+            impl IntoValue for $name {
+                fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
+                    let write: fn(Self) -> Value = $write;
+                    Ok(write(self.clone()))
+                }
             }
-        })+
+
+            impl FromValue for $name {
+                fn from_value(value: &Value) -> Option<Self> {
+                    match value {
+                        $pattern => Some($read),
+                        _ => None,
+                    }
+                }
+            }
+        )+
     };
 }
 
 plain_value! {
-    bool => Value::Bool,
-    i64 => Value::Int,
-    u16 => |number| Value::Int(i64::from(number)),
-    u32 => |number| Value::Int(i64::from(number)),
-    Instant => Value::Instant,
-    Day => |day: Day| Value::Date(day.0),
-    Point => Value::Point,
-    Bytes => Value::Track,
-    Dot => Value::Record,
-    OfficerId => Value::Officer,
-    BlobRef => |blob: BlobRef| Value::Blob(Box::new(blob)),
-    Value => |value| value,
+    bool: Value::Bool(yes) => *yes, Value::Bool;
+    i64: Value::Int(number) => *number, Value::Int;
+    Instant: Value::Instant(instant) => *instant, Value::Instant;
+    Day: Value::Date(day) => Self(*day), |day| Value::Date(day.0);
+    Point: Value::Point(point) => *point, Value::Point;
+    Bytes: Value::Track(bytes) => bytes.clone(), Value::Track;
+    Dot: Value::Record(dot) => *dot, Value::Record;
+    OfficerId: Value::Officer(officer) => *officer, Value::Officer;
+    BlobRef: Value::Blob(blob) => blob.as_ref().clone(), |blob| Value::Blob(Box::new(blob));
 }
 
 macro_rules! word_value {
@@ -127,6 +195,15 @@ macro_rules! word_value {
         $(impl IntoValue for crate::vocabulary::$name {
             fn into_value(&self, _: FieldId) -> Result<Value, BuildError> {
                 Ok(Value::Code(self.code()))
+            }
+        }
+
+        impl FromValue for crate::vocabulary::$name {
+            fn from_value(value: &Value) -> Option<Self> {
+                match value {
+                    Value::Code(code) => Some(Self::from(code)),
+                    _ => None,
+                }
             }
         })+
     };
@@ -146,3 +223,46 @@ impl<T: IntoValue> IntoValue for Vec<T> {
         Ok(Value::List(items?.into()))
     }
 }
+
+/// Makes a struct and a group of members each other's image, from one list of members.
+macro_rules! group {
+    ($name:ident { $($field:ident: $mode:ident $id:ident),+ $(,)? }) => {
+        impl $crate::build::IntoValue for $name {
+            fn into_value(
+                &self,
+                _: beatbook_proto::FieldId,
+            ) -> Result<beatbook_proto::Value, $crate::build::BuildError> {
+                let members = $crate::build::Members::default();
+                $(let members = group!(@put members, self.$field, $mode, $id);)+
+                members.finish()
+            }
+        }
+
+        impl $crate::build::FromValue for $name {
+            fn from_value(value: &beatbook_proto::Value) -> Option<Self> {
+                matches!(value, beatbook_proto::Value::Group(_)).then_some(())?;
+                Some(Self {
+                    $($field: group!(@take value, $mode, $id),)+
+                })
+            }
+        }
+    };
+    (@put $members:ident, $value:expr, must, $id:ident) => { $members.put($crate::field::$id, &$value) };
+    (@put $members:ident, $value:expr, may, $id:ident) => { $members.put_some($crate::field::$id, &$value) };
+    (@put $members:ident, $value:expr, many, $id:ident) => {
+        $members.put_some($crate::field::$id, &(!$value.is_empty()).then(|| $value.clone()))
+    };
+    (@take $group:ident, must, $id:ident) => {
+        $crate::build::FromValue::from_value($group.member($crate::field::$id)?)?
+    };
+    (@take $group:ident, may, $id:ident) => {
+        $group.member($crate::field::$id).and_then($crate::build::FromValue::from_value)
+    };
+    (@take $group:ident, many, $id:ident) => {
+        $group
+            .member($crate::field::$id)
+            .and_then($crate::build::FromValue::from_value)
+            .unwrap_or_default()
+    };
+}
+pub(super) use group;
