@@ -1,0 +1,219 @@
+//! A force: a folder with a server in it, its beats and its officers.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::device::Device;
+use crate::process::{Outcome, Running};
+use crate::programs::programs;
+
+/// A force with two beats, C02 and C03, and nobody in it yet. Dropping it ends the server and removes everything.
+#[derive(Debug)]
+pub struct Force {
+    server: Option<Running>,
+    data: PathBuf,
+    address: SocketAddr,
+    folder: TempDir,
+    /// What the servers that have ended had to say.
+    logs: String,
+}
+
+/// How a device is enrolled.
+#[derive(Clone, Debug)]
+pub struct Enrolment<'a> {
+    /// The officer.
+    pub collar: &'a str,
+    /// Where the device dials; the server itself if left out.
+    pub address: Option<SocketAddr>,
+    /// Name of the store's folder.
+    pub name: &'a str,
+}
+
+impl Force {
+    /// Makes the folder, with `beatbookd init` and `beat import`; the server does not run yet.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let force = Self {
+            server: None,
+            data: folder.path().join("force"),
+            address: free_address(),
+            folder,
+            logs: String::new(),
+        };
+        force
+            .admin(&["init", "--force", "52", "--name", "Avon and Somerset"])
+            .done();
+        let beats = force.path("beats.csv");
+        fs::write(
+            &beats,
+            "id,name,neighbourhood\nC02,Stokes Croft,Ashley\nC03,Montpelier,Ashley\n",
+        )
+        .expect("the folder takes a file");
+        force
+            .admin(&["beat", "import", beats.to_str().expect("plain names")])
+            .done();
+        force
+    }
+
+    /// The same with people: PCSOs 9123 and 8841 and sergeant 214 on C02, PCSO 7001 on C03; the server runs.
+    pub fn staffed() -> Self {
+        let mut force = Self::new();
+        force.add_officer("9123", "Sam Pike", "PCSO", "C02");
+        force.add_officer("8841", "Ines Falk", "PCSO", "C02");
+        force.add_officer("7001", "Tom Reed", "PCSO", "C03");
+        force.add_officer("214", "Ros Hale", "SGT", "C02");
+        force.serve();
+        force
+    }
+
+    /// Starts the server and waits until it says that it is ready.
+    pub fn serve(&mut self) {
+        assert!(self.server.is_none(), "the server runs already");
+        let mut server = Running::start(self.serve_command());
+        server.wait_said(&self.address.port().to_string());
+        self.server = Some(server);
+    }
+
+    /// How the server is started.
+    pub fn serve_command(&self) -> Command {
+        let mut command = self.command(&self.data);
+        command.args(["serve", "--metrics", "off", "--listen", &self.address.to_string()]);
+        command
+    }
+
+    /// Ends the server as a service supervisor does; it must go in good order.
+    pub fn stop(&mut self) {
+        let mut server = self.server.take().expect("the server runs");
+        server.terminate();
+        let status = server.wait_ended();
+        assert!(status.success(), "the server ended with {status}: {server:?}");
+        self.logs.push_str(&server.stderr());
+    }
+
+    /// Ends the server as a power cut does.
+    pub fn kill(&mut self) {
+        let mut server = self.server.take().expect("the server runs");
+        server.kill();
+        self.logs.push_str(&server.stderr());
+    }
+
+    /// Moves the server's data to another folder, as after `beatbookd restore`.
+    pub fn move_to(&mut self, data: PathBuf) {
+        assert!(self.server.is_none(), "the server must not run");
+        self.data = data;
+    }
+
+    /// Adds an officer.
+    pub fn add_officer(&self, collar: &str, name: &str, role: &str, beats: &str) {
+        self.admin(&[
+            "officer", "add", "--collar", collar, "--name", name, "--role", role, "--beats", beats,
+        ])
+        .done();
+    }
+
+    /// Enrols a device that dials the server itself.
+    pub fn enrol(&self, name: &str, collar: &str) -> Device {
+        self.enrol_as(&Enrolment {
+            collar,
+            address: None,
+            name,
+        })
+    }
+
+    /// Enrols a device.
+    pub fn enrol_as(&self, enrolment: &Enrolment<'_>) -> Device {
+        let token = self.token(enrolment, &[]);
+        let device = self.device(enrolment.name);
+        device.run(&["enrol", "--token", &token]).done();
+        device
+    }
+
+    /// A device that is not enrolled yet.
+    pub fn device(&self, name: &str) -> Device {
+        Device::at(self.path(&format!("devices/{name}/store")))
+    }
+
+    /// Issues a token.
+    pub fn token(&self, enrolment: &Enrolment<'_>, more: &[&str]) -> String {
+        let address = enrolment.address.unwrap_or(self.address).to_string();
+        let mut args = vec![
+            "device",
+            "issue",
+            "--officer",
+            enrolment.collar,
+            "--address",
+            &address,
+        ];
+        args.extend_from_slice(more);
+        self.admin(&args).done().line()
+    }
+
+    /// Runs an administration verb to its end.
+    pub fn admin(&self, args: &[&str]) -> Outcome {
+        let mut command = self.command(&self.data);
+        command.args(args);
+        Outcome::of(command)
+    }
+
+    /// The program on a data folder.
+    pub fn command(&self, data: &Path) -> Command {
+        let mut command = clean(&programs().beatbookd);
+        command.current_dir(self.folder.path()).env("BEATBOOK_DATA", data);
+        command
+    }
+
+    /// The server while it runs.
+    pub fn server(&mut self) -> &mut Running {
+        self.server.as_mut().expect("the server runs")
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The server's data.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// A place in the force's own temporary folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What all its servers have had to say so far.
+    pub fn logs(&self) -> String {
+        let running = self.server.as_ref().map(Running::stderr).unwrap_or_default();
+        format!("{}{running}", self.logs)
+    }
+}
+
+impl Default for Force {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A program with none of this machine's settings for it.
+pub(crate) fn clean(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("BEATBOOK_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("NO_COLOR", "1").env("TZ", "Europe/London");
+    command
+}
+
+/// A port that nobody has on this machine at this moment.
+fn free_address() -> SocketAddr {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|socket| socket.local_addr())
+        .expect("a port is free")
+}

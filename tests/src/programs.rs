@@ -1,0 +1,66 @@
+//! The two programs under test, built once for the suite with the profile that the suite has.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Where the programs are.
+#[derive(Debug)]
+pub struct Programs {
+    /// The command of officers and supervisors.
+    pub beatbook: PathBuf,
+    /// The server and its administration.
+    pub beatbookd: PathBuf,
+}
+
+/// Builds the programs on first use: they are no dependencies of this package, so cargo does not.
+pub fn programs() -> &'static Programs {
+    static BUILT: OnceLock<Programs> = OnceLock::new();
+    BUILT.get_or_init(build)
+}
+
+fn build() -> Programs {
+    let folder = profile_folder();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+        .args([
+            "build",
+            "--quiet",
+            "--bins",
+            "-p",
+            "beatbook-cli",
+            "-p",
+            "beatbook-server",
+        ]);
+    if let Some(target) = folder.parent() {
+        command.arg("--target-dir").arg(target);
+    }
+    if folder.ends_with("release") {
+        command.arg("--release");
+    }
+    let built = command.status().expect("cargo runs");
+    assert!(built.success(), "the programs do not build");
+    let program = |name: &str| {
+        let path = folder.join(name);
+        assert!(path.is_file(), "{} is not there after the build", path.display());
+        path
+    };
+    Programs {
+        beatbook: program("beatbook"),
+        beatbookd: program("beatbookd"),
+    }
+}
+
+/// `target/debug` or `target/release`: the suite itself is in `deps` below it.
+fn profile_folder() -> PathBuf {
+    let suite = std::env::current_exe().expect("a test knows where it is");
+    let folder = suite.parent().expect("a file is in a folder");
+    let folder = if folder.ends_with("deps") {
+        folder.parent()
+    } else {
+        Some(folder)
+    };
+    folder.expect("deps is in the folder of a profile").to_owned()
+}
