@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -44,6 +45,16 @@ pub fn serve(
         .ok()
         .map(|own| (own.dev(), own.ino()));
     let threads = door.clone();
+    let listening = match listener.try_clone() {
+        // The same socket by another type, for the sake of its `shutdown`.
+        Ok(clone) => UnixStream::from(OwnedFd::from(clone)),
+        Err(source) => {
+            return Err(ServeError {
+                path: dir.join(SOCKET),
+                source,
+            });
+        }
+    };
     let acceptor = std::thread::Builder::new()
         .name("beatbook-control".into())
         .spawn(move || take_calls(&listener, &threads))
@@ -54,6 +65,7 @@ pub fn serve(
     Ok(Control {
         dir,
         own,
+        listening,
         door,
         acceptor: Some(acceptor),
     })
@@ -65,6 +77,7 @@ pub struct Control {
     dir: PathBuf,
     /// Device and number of the socket that was made here.
     own: Option<(u64, u64)>,
+    listening: UnixStream,
     door: Arc<Door>,
     acceptor: Option<JoinHandle<()>>,
 }
@@ -84,8 +97,8 @@ impl Control {
 impl Drop for Control {
     fn drop(&mut self) {
         self.door.stopping.store(true, Ordering::Release);
-        // Whoever waits in accept is woken by one more connection; if none can be made, nobody else can come either.
-        let _ = with_short_path(&self.dir, |dir| UnixStream::connect(dir.join(SOCKET)));
+        // Wakes whoever waits in accept. Connecting would not do: the socket there may be a later holder's.
+        let _ = self.listening.shutdown(Shutdown::Both);
         let path = self.path();
         let found = fs::metadata(&path).ok().map(|found| (found.dev(), found.ino()));
         // Another holder may have come since, if the store was closed first: its socket stays.
@@ -223,6 +236,7 @@ fn take_calls(listener: &UnixListener, door: &Arc<Door>) {
     while !door.stopping.load(Ordering::Acquire) {
         let stream = match listener.accept() {
             Ok((stream, _)) => stream,
+            Err(_) if door.stopping.load(Ordering::Acquire) => return,
             Err(error) => {
                 debug!(%error, "no command could be taken");
                 // Out of file handles, most likely: others have to finish first.
