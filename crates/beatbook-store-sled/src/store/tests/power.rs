@@ -123,7 +123,15 @@ impl Disk for CuttableDisk {
 impl Durables {
     /// Copies the store as a power cut leaves it. All of the index is lost: nothing may rest on it.
     fn cut(&self, dir: &Path, image: &Path) {
-        copy_dir(dir, image);
+        fs::create_dir_all(image).expect("make a folder");
+        for entry in fs::read_dir(dir).expect("list").flatten() {
+            let (from, to) = (entry.path(), image.join(entry.file_name()));
+            if entry.file_name() == "journal" {
+                copy_dir(&from, &to);
+            } else if from.is_file() {
+                fs::copy(from, to).expect("copy");
+            }
+        }
         for path in self.bytes.keys() {
             let Ok(name) = path.strip_prefix(dir) else {
                 continue;
@@ -137,11 +145,6 @@ impl Durables {
                 file.set_len(self.bytes[path]).expect("cut");
             } else {
                 fs::remove_file(&copy).expect("remove");
-            }
-        }
-        for entry in fs::read_dir(image).expect("list").flatten() {
-            if entry.file_name().to_string_lossy().starts_with("index-") {
-                fs::remove_dir_all(entry.path()).expect("remove");
             }
         }
     }
