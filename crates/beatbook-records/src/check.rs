@@ -12,8 +12,10 @@ mod value;
 use beatbook_proto::{FieldId, FieldOp, RevisionKind, Stamp};
 
 pub use flag::{Flag, flags};
+pub(crate) use kind::lifecycle;
 pub use received::{Malformed, Received, check_received, lowers_marking};
 pub use rule::Rule;
+pub(crate) use rule::{strike_range, struck_field};
 pub use value::Problem;
 
 use crate::merged::MergedFields;
@@ -153,9 +155,8 @@ fn check_op(spec: &FieldSpec, op: &FieldOp) -> Result<(), WriteError> {
         FieldOp::Set(value) | FieldOp::Add(value) | FieldOp::Append(value) => {
             value::check(spec.kind, value, spec.name)
         }
-        FieldOp::Increment(number) | FieldOp::Max(number) => {
-            value::check_int(spec.kind, number.abs(), spec.name)
-        }
+        FieldOp::Increment(by) => value::check_int(spec.kind, by.saturating_abs(), spec.name),
+        FieldOp::Max(at_least) => value::check_int(spec.kind, *at_least, spec.name),
         // A removal has to be able to name whatever a peer added.
         FieldOp::Remove(_) | FieldOp::Clear => Ok(()),
     }

@@ -52,6 +52,13 @@ pub struct Dwell {
     pub total_s: i64,
 }
 
+impl DutySpan {
+    /// How long it lasted, in milliseconds. Times come from peers, so the arithmetic saturates.
+    pub fn ms(&self) -> i64 {
+        self.to_ms.saturating_sub(self.from_ms)
+    }
+}
+
 impl DutyTotals {
     /// Visible minutes inside the own beat.
     pub fn visible_min(&self) -> i64 {
@@ -60,8 +67,9 @@ impl DutyTotals {
 
     /// Abstraction in tenths of a percent; `None` if no time was available.
     pub fn abstraction_permille(&self) -> Option<i64> {
-        (self.available_ms > 0)
-            .then(|| (self.abstracted_ms * 1_000 + self.available_ms / 2) / self.available_ms)
+        let (abstracted, available) = (i128::from(self.abstracted_ms), i128::from(self.available_ms));
+        let permille = (available > 0).then(|| (abstracted * 1_000 + available / 2) / available)?;
+        i64::try_from(permille).ok()
     }
 }
 
@@ -113,31 +121,32 @@ pub fn totals(shift: &MergedFields, until: Option<Instant>) -> DutyTotals {
     let spans = timeline(shift, until);
     let mut totals = DutyTotals::default();
     for span in &spans {
-        let ms = span.to_ms - span.from_ms;
-        *totals.by_state.entry(span.state.clone()).or_default() += ms;
+        let ms = span.ms();
+        let spent = totals.by_state.entry(span.state.clone()).or_default();
+        *spent = spent.saturating_add(ms);
         if matches!(
             span.state,
             DutyStateWord::VisiblePatrol | DutyStateWord::Engagement
         ) {
             match span.beat_basis {
-                Some(BeatBasis::Position) => totals.visible_ms += ms,
-                Some(BeatBasis::Asserted) => totals.visible_asserted_ms += ms,
+                Some(BeatBasis::Position) => add(&mut totals.visible_ms, ms),
+                Some(BeatBasis::Asserted) => add(&mut totals.visible_asserted_ms, ms),
                 Some(BeatBasis::Outside) => {}
-                None | Some(BeatBasis::Unlisted(_)) => totals.visible_unplaced_ms += ms,
+                None | Some(BeatBasis::Unlisted(_)) => add(&mut totals.visible_unplaced_ms, ms),
             }
         }
         if span.state.word().starts_with("ABS_") {
-            totals.abstracted_ms += ms;
+            add(&mut totals.abstracted_ms, ms);
         }
     }
     let rostered = shift.one(field::ROSTERED).and_then(interval_ms);
     let worked = spans
         .first()
         .zip(spans.last())
-        .map(|(first, last)| last.to_ms - first.from_ms);
+        .map(|(first, last)| last.to_ms.saturating_sub(first.from_ms));
     let spent = |state: &DutyStateWord| totals.by_state.get(state).copied().unwrap_or(0);
-    let off = spent(&DutyStateWord::Refreshment) + spent(&DutyStateWord::Training);
-    totals.available_ms = (rostered.or(worked).unwrap_or(0) - off).max(0);
+    let off = spent(&DutyStateWord::Refreshment).saturating_add(spent(&DutyStateWord::Training));
+    totals.available_ms = rostered.or(worked).unwrap_or(0).saturating_sub(off).max(0);
     totals
 }
 
@@ -163,6 +172,10 @@ pub fn dwell<'a>(stops: impl IntoIterator<Item = &'a MergedFields>) -> Dwell {
         dwell.total_s = dwell.total_s.saturating_add(seconds);
     }
     dwell
+}
+
+fn add(total: &mut i64, ms: i64) {
+    *total = total.saturating_add(ms);
 }
 
 fn interval_ms(interval: &Value) -> Option<i64> {

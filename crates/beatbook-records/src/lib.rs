@@ -33,12 +33,16 @@
 
 pub mod build;
 pub mod derive;
+pub mod docs;
+pub mod export;
 pub mod field;
 pub mod grid;
+pub mod render;
 pub mod schema;
 pub mod search;
 pub mod show;
 pub mod time;
+pub mod view;
 pub mod vocabulary;
 
 mod assignment;

@@ -2,7 +2,7 @@
 
 use beatbook_proto::{FieldId, FieldOp, RevisionKind};
 
-use super::{Write, WriteError};
+use super::{Rule, Write, WriteError};
 use crate::field;
 use crate::merged::{MergedFields, as_code};
 use crate::schema::{FamilySpec, name_of};
@@ -27,6 +27,7 @@ pub(super) fn check(write: &Write<'_>, family: &FamilySpec) -> Result<(), WriteE
         check_place(write, family, *id, op)?;
     }
     check_presence(write)?;
+    check_strikes(write, family)?;
     check_siblings(write)?;
     check_lifecycle(write, family)?;
     if lowers_marking(write.before, write.ops) && !is_supervisor(write.role) {
@@ -131,6 +132,24 @@ fn check_presence(write: &Write<'_>) -> Result<(), WriteError> {
     present.then_some(()).ok_or(WriteError::Nothing)
 }
 
+/// A strike strikes something in the text as it was read.
+fn check_strikes(write: &Write<'_>, family: &FamilySpec) -> Result<(), WriteError> {
+    let empty = write.ops.iter().any(|(id, op)| match op {
+        FieldOp::Append(strike) if *id == field::STRIKES => {
+            !super::rule::strikes_something(family, write.before, strike)
+        }
+        _ => false,
+    });
+    let field = "strikes";
+    match empty {
+        true => Err(WriteError::Rule {
+            field,
+            rule: Rule::NothingStruck,
+        }),
+        false => Ok(()),
+    }
+}
+
 /// Signing may take blank lines off the end of the body, and nothing more.
 fn body_only_trimmed(write: &Write<'_>) -> bool {
     write
@@ -183,7 +202,11 @@ fn check_lifecycle(write: &Write<'_>, family: &FamilySpec) -> Result<(), WriteEr
         let allowed = match (&from, &to) {
             (_, Lifecycle::Void) => write.kind == RevisionKind::VOID,
             _ if write.kind == RevisionKind::VOID => false,
-            _ if write.kind == RevisionKind::CREATE || write.kind == RevisionKind::RESOLVE => true,
+            _ if write.kind == RevisionKind::CREATE => true,
+            // A resolution chooses one of the states that are there.
+            (_, to) if write.kind == RevisionKind::RESOLVE => {
+                write.before.any_is(field::LIFECYCLE, to.word())
+            }
             (Lifecycle::Draft, Lifecycle::Submitted) => !family.notebook_law,
             (Lifecycle::Signed, Lifecycle::Submitted) => true,
             (Lifecycle::Signed | Lifecycle::Submitted, Lifecycle::Checked) => supervisor,

@@ -64,7 +64,6 @@ pub(super) fn broken(family: &FamilySpec, fields: &MergedFields, signing: bool) 
     if signing && fields.conflicts().next().is_some() {
         broken.push(("the record", Rule::Siblings));
     }
-    strikes(family, fields, &mut broken);
     broken
 }
 
@@ -157,22 +156,14 @@ fn exact_address(location: &Value) -> bool {
     named || (dwelling && position)
 }
 
-fn strikes(family: &FamilySpec, fields: &MergedFields, broken: &mut Vec<(&'static str, Rule)>) {
-    for strike in fields.list(field::STRIKES) {
-        let struck = struck_field(family, strike);
-        let longest = struck.map_or(0, |id| {
-            fields
-                .values(id)
-                .filter_map(as_text)
-                .map(|text| text.chars().count())
-                .max()
-                .unwrap_or(0)
-        });
-        let range = strike_range(strike).unwrap_or(0..0);
-        if range.is_empty() || range.end > longest {
-            broken.push(("strikes", Rule::NothingStruck));
-        }
-    }
+/// Whether a strike that is about to be written strikes something: ranges are of the text as it was read.
+pub(super) fn strikes_something(family: &FamilySpec, before: &MergedFields, strike: &Value) -> bool {
+    let texts = struck_field(family, strike)
+        .into_iter()
+        .flat_map(|id| before.siblings(id))
+        .filter_map(as_text);
+    let longest = texts.map(|text| text.chars().count()).max().unwrap_or(0);
+    strike_range(strike).is_some_and(|range| !range.is_empty() && range.end <= longest)
 }
 
 /// The text field that a strike strikes: the one that it names, or the body.

@@ -143,3 +143,28 @@ fn dwell_counts_at_five_and_fifteen_minutes() {
         (3, 2, 1, 26 * 60)
     );
 }
+
+#[test]
+fn times_at_the_ends_of_the_range_do_not_overflow() {
+    let extreme = |utc_ms| Instant {
+        utc_ms,
+        offset_min: i16::MIN,
+    };
+    let mut setting = Setting::at("52/C02", extreme(i64::MIN));
+    setting.occurred = Some(Interval::between(extreme(i64::MIN), extreme(i64::MAX)));
+    let shift = Shift {
+        setting,
+        duty_states: vec![
+            DutyState::since(DutyStateWord::AbsMisper, extreme(i64::MIN)),
+            DutyState::since(DutyStateWord::Training, extreme(0)),
+            DutyState::since(DutyStateWord::VisiblePatrol, extreme(i64::MAX)),
+        ],
+        ..Shift::default()
+    };
+    let shift = merged(&shift.ops().unwrap());
+    let totals = totals(&shift, None);
+    assert!(totals.abstracted_ms > 0);
+    let json = crate::export::json("SHIFT", &shift, crate::schema::Sensitivity::Sensitive);
+    assert!(json.is_object());
+    assert!(!crate::show::summary("SHIFT", &shift, crate::schema::Sensitivity::Sensitive).is_empty());
+}

@@ -26,10 +26,7 @@ fn a_note_reads_in_one_line() {
         summary("NOTE", &fields, Sensitivity::Personal),
         "SCENE at Seafront: Cordon in place...."
     );
-    assert_eq!(
-        summary("NOTE", &fields, Sensitivity::Ordinary),
-        "SCENE [masked]"
-    );
+    assert_eq!(summary("NOTE", &fields, Sensitivity::Ordinary), "SCENE [masked]");
     let long = "x".repeat(100);
     assert!(
         summary("NOTE", &note(&long), Sensitivity::Personal)
