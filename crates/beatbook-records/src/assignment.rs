@@ -10,6 +10,7 @@ use crate::build::{BuildError, Op, text_value};
 use crate::field;
 use crate::grid;
 use crate::merged::MergedFields;
+use crate::redact::redacted;
 use crate::schema::{FamilySpec, FieldSpec, Kind, Merge};
 use crate::time::{self, TimeError};
 use crate::vocabulary::FixSource;
@@ -95,7 +96,7 @@ enum Operator {
 }
 
 /// One assignment, split and looked up.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Assignment<'a> {
     spec: &'static FieldSpec,
     path: Vec<&'static FieldSpec>,
@@ -438,6 +439,8 @@ fn fitting(merge: Merge) -> &'static str {
         Merge::Set => "it is a single value, use =",
     }
 }
+
+redacted!(Assignment<'_>);
 
 #[cfg(test)]
 mod tests;

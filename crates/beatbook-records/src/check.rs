@@ -19,11 +19,12 @@ pub(crate) use rule::{strike_range, struck_field};
 pub use value::Problem;
 
 use crate::merged::MergedFields;
+use crate::redact::redacted;
 use crate::schema::{self, FamilySpec, FieldSpec, Merge};
 use crate::vocabulary::Role;
 
 /// A revision that a device is about to write.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Write<'a> {
     /// The family of the record.
     pub family: &'a str,
@@ -164,15 +165,16 @@ fn check_op(spec: &FieldSpec, op: &FieldOp) -> Result<(), WriteError> {
 
 fn check_required(write: &Write<'_>, family: &FamilySpec, after: &MergedFields) -> Result<(), WriteError> {
     let signing = write.kind == RevisionKind::SIGN;
-    let needed = |spec: &FieldSpec| match spec.required {
-        schema::Required::Always => signing || write.kind == RevisionKind::CREATE,
-        schema::Required::AtSign => signing,
-        schema::Required::Optional => false,
-    };
-    match family
-        .all_fields()
-        .find(|spec| needed(spec) && after.field(spec.id).is_none())
-    {
+    let missing = family.all_fields().find(|spec| {
+        let taken_away = is_signed(write) && write.before.field(spec.id).is_some();
+        let needed = match spec.required {
+            schema::Required::Always => signing || write.kind == RevisionKind::CREATE,
+            schema::Required::AtSign => signing || taken_away,
+            schema::Required::Optional => false,
+        };
+        needed && after.field(spec.id).is_none()
+    });
+    match missing {
         Some(spec) => Err(WriteError::Missing { field: spec.name }),
         None => Ok(()),
     }
@@ -181,12 +183,20 @@ fn check_required(write: &Write<'_>, family: &FamilySpec, after: &MergedFields) 
 /// Checks the rules about the record as a whole: what the write breaks, and at signing whatever is broken.
 fn check_rules(write: &Write<'_>, family: &FamilySpec, after: &MergedFields) -> Result<(), WriteError> {
     let signing = write.kind == RevisionKind::SIGN;
+    // What was signed stays fit to be signed.
+    let whole = signing || is_signed(write);
+    if signing && after.conflicts().next().is_some() {
+        return Err(WriteError::Rule {
+            field: "the record",
+            rule: Rule::Siblings,
+        });
+    }
     let old = if signing {
         Vec::new()
     } else {
-        rule::broken(family, write.before, false)
+        rule::broken(family, write.before, whole)
     };
-    let broken = rule::broken(family, after, signing)
+    let broken = rule::broken(family, after, whole)
         .into_iter()
         .find(|broken| !old.contains(broken));
     match broken {
@@ -194,6 +204,12 @@ fn check_rules(write: &Write<'_>, family: &FamilySpec, after: &MergedFields) -> 
         None => Ok(()),
     }
 }
+
+fn is_signed(write: &Write<'_>) -> bool {
+    !write.before.list(crate::field::SIGNATURES).is_empty()
+}
+
+redacted!(Write<'_>);
 
 #[cfg(test)]
 mod tests;

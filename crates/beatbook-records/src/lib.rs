@@ -48,6 +48,7 @@ pub mod vocabulary;
 mod assignment;
 mod check;
 mod merged;
+mod redact;
 
 pub use assignment::{AssignmentError, assign};
 pub use check::{

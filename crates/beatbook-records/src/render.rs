@@ -13,12 +13,13 @@ use crate::build::Op;
 use crate::check::{lifecycle, strike_range, struck_field};
 use crate::field;
 use crate::merged::{MergedFields, as_text, member_code, member_instant, member_text};
+use crate::redact::redacted;
 use crate::schema::{self, FamilySpec, Sensitivity};
 use crate::show::{interval_text, value_text};
 use crate::time;
 
 /// One revision of the record, as the page needs it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Change<'a> {
     /// How the revision is referred to, such as `B07/131`.
     pub reference: &'a str,
@@ -35,7 +36,7 @@ pub struct Change<'a> {
 }
 
 /// A record and all its changes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Page<'a> {
     /// How the record is referred to.
     pub reference: &'a str,
@@ -345,6 +346,8 @@ const IN_HEAD: &[FieldId] = &[field::NOTE_KIND, field::BEAT, field::MARKING, fie
 
 /// Words that stand as they are under their heading.
 const SAID: &[FieldId] = &[field::SUPPLEMENTS, field::REMARKS];
+
+redacted!(Change<'_>, Page<'_>);
 
 #[cfg(test)]
 mod tests;

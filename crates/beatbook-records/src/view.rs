@@ -3,6 +3,8 @@
 //! A view never hides a value: what a typed reading does not understand is counted in
 //! [`Siblings::unread`] or [`Elements::unread`] and stays in [`MergedFields`].
 
+use std::fmt;
+
 use beatbook_proto::FieldId;
 
 use crate::build::{
@@ -20,14 +22,14 @@ use crate::vocabulary::{
 };
 
 /// The values of a register: none, one, or several that wait to be resolved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Siblings<T> {
     values: Vec<T>,
     unread: usize,
 }
 
 /// The elements of a set or a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Elements<T> {
     values: Vec<T>,
     unread: usize,
@@ -67,6 +69,18 @@ impl<T> Elements<T> {
     /// Elements that are there and do not read as their type.
     pub fn unread(&self) -> usize {
         self.unread
+    }
+}
+
+impl<T> fmt::Debug for Siblings<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Siblings({} read, {} unread)", self.values.len(), self.unread)
+    }
+}
+
+impl<T> fmt::Debug for Elements<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Elements({} read, {} unread)", self.values.len(), self.unread)
     }
 }
 

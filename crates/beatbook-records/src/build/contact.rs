@@ -5,6 +5,7 @@ use beatbook_proto::{FieldId, FieldOp, Instant};
 use super::value::{BuildError, group};
 use super::{Location, Op, Ops, PersonRef, SdeImport, Setting, Vulnerability};
 use crate::field;
+use crate::redact::redacted;
 use crate::vocabulary::{
     Advice, AgeBand, AsbQualifier, ConcernSource, ConsentStanding, ContactKind, ContactMethod,
     ContactOutcome, Feeling, IdentityLevel, Marking, ReferralConsent, ReferralForm, ReferralSubject,
@@ -12,7 +13,7 @@ use crate::vocabulary::{
 };
 
 /// An engagement with people.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Contact {
     /// Where and when.
     pub setting: Setting,
@@ -106,7 +107,7 @@ pub struct Consent {
 }
 
 /// How a person can be contacted safely.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SafeContact {
     /// Is it safe to call?
     pub safe_to_call: bool,
@@ -119,7 +120,7 @@ pub struct SafeContact {
 }
 
 /// What worries someone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Concern {
     /// About what.
     pub topic: Topic,
@@ -147,7 +148,7 @@ pub struct Feelings {
 }
 
 /// What was promised.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Promise {
     /// What.
     pub what: String,
@@ -158,7 +159,7 @@ pub struct Promise {
 }
 
 /// A safeguarding referral.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Referral {
     /// Which form.
     pub form: ReferralForm,
@@ -329,6 +330,8 @@ impl Promise {
 
 /// How long a promise may take, unless said otherwise: 72 hours, in milliseconds.
 const DUE_MS_DEFAULT: i64 = 72 * 3_600 * 1_000;
+
+redacted!(Contact, SafeContact, Concern, Promise, Referral);
 
 group!(Tally { topic: must TOPIC, count: must COUNT });
 group!(Consent { standing: must STANDING, at: must AT, wording_version: must WORDING_VERSION });

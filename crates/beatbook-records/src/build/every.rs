@@ -7,6 +7,7 @@ use super::{Members, Op, Ops};
 use crate::field;
 use crate::grid;
 use crate::merged::MergedFields;
+use crate::redact::redacted;
 use crate::vocabulary::{
     FixSource, Lifecycle, LinkRelation, LocationPrivacy, LocationType, Marking, Purpose, Regime,
     RetentionGroup, Role,
@@ -22,7 +23,7 @@ pub struct Interval {
 }
 
 /// Who wrote a record, as known on the device.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Author {
     /// The officer.
     pub officer: OfficerId,
@@ -35,7 +36,7 @@ pub struct Author {
 }
 
 /// Where something is; leave out what is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Location {
     /// WGS84 position.
     pub point: Option<Point>,
@@ -84,7 +85,7 @@ pub struct Retention {
 }
 
 /// Why a record may not be erased yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Hold {
     /// The case.
     pub reference: String,
@@ -95,7 +96,7 @@ pub struct Hold {
 }
 
 /// Where and when a record belongs, and what it refers to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Setting {
     /// Force and neighbourhood, `52/C02`.
     pub beat: String,
@@ -189,7 +190,7 @@ impl Setting {
 }
 
 /// A signature under a record as it was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Signature {
     /// When.
     pub at: Instant,
@@ -202,7 +203,7 @@ pub struct Signature {
 }
 
 /// Words beside a record: a remark, or a supplement.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Remark {
     /// What is said.
     pub words: String,
@@ -215,7 +216,7 @@ pub struct Remark {
 }
 
 /// Text struck through: it stays readable.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Strike {
     /// The text field; the body if left out.
     pub field: Option<String>,
@@ -343,6 +344,8 @@ impl FromValue for Location {
         })
     }
 }
+
+redacted!(Author, Location, Hold, Setting, Signature, Remark, Strike);
 
 group!(Interval { from: must FROM, to: may TO });
 group!(Author { officer: must OFFICER, collar: may COLLAR, force: may FORCE, role: may ROLE });

@@ -5,10 +5,11 @@ use beatbook_proto::{BlobRef, FieldId, Instant, Value};
 use super::value::{BuildError, IntoValue, group};
 use super::{Members, Op, Ops, PersonRef, Setting};
 use crate::field;
+use crate::redact::redacted;
 use crate::vocabulary::{AttachmentSource, DisclosureFlag, Light, Marking, NoteKind, Weather};
 
 /// A pocket-notebook entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Note {
     /// Where and when.
     pub setting: Setting,
@@ -47,7 +48,7 @@ pub struct Note {
 }
 
 /// Words that someone spoke.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Speech {
     /// Who spoke.
     pub speaker_label: String,
@@ -58,7 +59,7 @@ pub struct Speech {
 }
 
 /// A vehicle.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Vehicle {
     /// Registration mark.
     pub vrm: Option<String>,
@@ -80,7 +81,7 @@ pub struct WeatherLight {
 }
 
 /// A picture, scan or recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Attachment {
     /// Hash, length and media type of the original.
     pub blob: BlobRef,
@@ -93,7 +94,7 @@ pub struct Attachment {
 }
 
 /// Somebody was shown the entry, and signed it or refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Countersigned {
     /// Who.
     pub name: String,
@@ -172,6 +173,8 @@ impl IntoValue for Made<'_> {
             .finish()
     }
 }
+
+redacted!(Note, Speech, Vehicle, Attachment, Countersigned);
 
 group!(Speech { speaker_label: must SPEAKER_LABEL, words: must WORDS, at: may AT });
 group!(Vehicle { vrm: may VRM, colour: may VEHICLE_COLOUR, make: may VEHICLE_MAKE, note: may VEHICLE_NOTE });

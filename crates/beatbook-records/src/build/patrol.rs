@@ -6,10 +6,11 @@ use beatbook_proto::{Dot, FieldOp, Instant};
 use super::value::{BuildError, group};
 use super::{Interval, Op, Ops, Setting};
 use crate::field;
+use crate::redact::redacted;
 use crate::vocabulary::{BeatBasis, Companion, DutyStateWord, Marking, PatrolMode, StopKind, StopResult};
 
 /// A tour of duty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Shift {
     /// Where and when: book-on, and book-off once it is known.
     pub setting: Setting,
@@ -43,7 +44,7 @@ pub struct DutyState {
 }
 
 /// A stretch of patrol.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Segment {
     /// Where and when.
     pub setting: Setting,
@@ -66,7 +67,7 @@ pub struct Segment {
 }
 
 /// Someone who went along on patrol.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct JointWith {
     /// In which capacity.
     pub companion: Companion,
@@ -77,7 +78,7 @@ pub struct JointWith {
 }
 
 /// Recorded positions: 5 minutes or 64 points at most.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Breadcrumb {
     /// Where; the time is taken from the points.
     pub setting: Setting,
@@ -92,7 +93,7 @@ pub struct Breadcrumb {
 }
 
 /// A stop or visit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Stop {
     /// Where and when: time in, and time out once it is known.
     pub setting: Setting,
@@ -287,6 +288,8 @@ impl Stop {
         ops.finish()
     }
 }
+
+redacted!(Shift, Segment, JointWith, Breadcrumb, Stop);
 
 group!(DutyState {
     state: must DUTY_STATE,

@@ -5,10 +5,11 @@ use beatbook_proto::{FieldId, FieldOp, Value};
 use super::value::{BuildError, Day, FromValue, IntoValue, group, member};
 use super::{Members, Op, Ops};
 use crate::field;
+use crate::redact::redacted;
 use crate::vocabulary::{FlagBasis, IcCode, SdeCode, SubjectCategory, VulnerabilityFlag};
 
 /// Someone a record concerns; leave out what is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct PersonRef {
     /// The person, on this force's devices: a UUID.
     pub person_id: Option<String>,
@@ -41,7 +42,7 @@ pub struct PersonRef {
 }
 
 /// Why a person may be vulnerable.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Vulnerability {
     /// The flag.
     pub flag: VulnerabilityFlag,
@@ -56,7 +57,7 @@ pub struct Vulnerability {
 }
 
 /// An ethnicity code as it is imported: what is kept, and the original where it was mapped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SdeImport {
     /// The code in the present scheme.
     pub code: SdeCode,
@@ -159,6 +160,8 @@ impl FromValue for PersonRef {
         })
     }
 }
+
+redacted!(PersonRef, Vulnerability, SdeImport);
 
 group!(Vulnerability {
     flag: must FLAG,

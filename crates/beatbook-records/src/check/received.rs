@@ -5,11 +5,12 @@ use beatbook_proto::{FieldId, FieldOp, RevisionKind, Value};
 use super::rule::track_span;
 use crate::field;
 use crate::merged::{MergedFields, as_code, member_text};
+use crate::redact::redacted;
 use crate::schema::{self, CHUNK_MS_MAX, FieldSpec, Form, Merge, POINTS_MAX};
 use crate::vocabulary::Marking;
 
 /// A revision as it arrived.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Received<'a> {
     /// The family of the record.
     pub family: &'a str,
@@ -173,3 +174,5 @@ fn holds_deep(kind: schema::Kind, value: &Value) -> bool {
             _ => true,
         }
 }
+
+redacted!(Received<'_>);

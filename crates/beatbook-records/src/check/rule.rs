@@ -48,11 +48,11 @@ pub enum Rule {
     TrackTooLong,
 }
 
-/// The rules that a record breaks, each with the field that it shows on.
-pub(super) fn broken(family: &FamilySpec, fields: &MergedFields, signing: bool) -> Vec<(&'static str, Rule)> {
+/// The rules that a record breaks, each with the field that it shows on; `whole` where it has to be fit to be signed.
+pub(super) fn broken(family: &FamilySpec, fields: &MergedFields, whole: bool) -> Vec<(&'static str, Rule)> {
     let mut broken = Vec::new();
     match family.name {
-        "NOTE" if signing => note_to_sign(fields, &mut broken),
+        "NOTE" if whole => note_to_sign(fields, &mut broken),
         "PATROL_SEGMENT" if fields.set(field::PRIORITY_IDS).len() > 3 => {
             broken.push(("priority_ids", Rule::ThreePriorities));
         }
@@ -60,9 +60,6 @@ pub(super) fn broken(family: &FamilySpec, fields: &MergedFields, signing: bool) 
         "STOP" if fields.counter(field::CONTACTS_MADE) < 0 => broken.push(("contacts_made", Rule::Negative)),
         "CONTACT" => contact(fields, &mut broken),
         _ => {}
-    }
-    if signing && fields.conflicts().next().is_some() {
-        broken.push(("the record", Rule::Siblings));
     }
     broken
 }

@@ -364,3 +364,29 @@ fn a_list_is_never_shortened() {
     let clear = [(field::DESCRIPTION_SEEN, FieldOp::Clear)];
     assert!(write("NOTE", &note("x"), RevisionKind::AMEND, &clear).is_ok());
 }
+
+#[test]
+fn a_signed_entry_is_not_blanked() {
+    let amend = |op: FieldOp| {
+        write(
+            "NOTE",
+            &signed("Seen."),
+            RevisionKind::AMEND,
+            &[(field::BODY, op)],
+        )
+    };
+    assert!(amend(FieldOp::Set(text("Seen twice."))).is_ok());
+    assert_eq!(amend(FieldOp::Clear), Err(WriteError::Missing { field: "body" }));
+    let blank = WriteError::Rule {
+        field: "body",
+        rule: Rule::Blank,
+    };
+    assert_eq!(amend(FieldOp::Set(text(" "))), Err(blank));
+    let draft = write(
+        "NOTE",
+        &note("Seen."),
+        RevisionKind::AMEND,
+        &[(field::BODY, FieldOp::Clear)],
+    );
+    assert!(draft.is_ok());
+}
