@@ -505,14 +505,11 @@ fn reissue_entry(
     let original = if header.kind == RevisionKind::REISSUE {
         stored.entry.original().map_err(LedgerError::TooLarge)?
     } else {
-        let (seal, proof) = ledger::proof_of(tx, dot)?.unzip();
-        Original {
-            dot,
-            entry: stored.entry.clone(),
-            salt: stored.salt,
-            seal,
-            proof,
-        }
+        let (salt, seal, proof) = match ledger::proof_of(tx, dot)? {
+            Some((salt, seal, proof)) => (Some(salt), Some(seal), Some(proof)),
+            None => (None, None, None),
+        };
+        Original { dot, entry: stored.entry.clone(), salt, seal, proof }
     };
     let inner: Revision = Revision::read(original.dot, &original.entry).map_err(LedgerError::TooLarge)?;
     let envelope = Header {
@@ -551,8 +548,8 @@ fn offers(read: &dyn Read) -> Result<Vec<(Dot, u32)>, StoreError> {
         .into_iter()
         .filter(|book| !book.own || book.closed)
     {
-        for (dot, stored) in ledger::log(read, other.replica(), 1, usize::MAX)? {
-            if stored.salt.is_none() {
+        for (dot, _) in ledger::log(read, other.replica(), 1, usize::MAX)? {
+            if other.own && ledger::holding_part(read, dot.replica, dot.counter)?.is_none() {
                 continue;
             }
             match stretches.last_mut() {

@@ -78,3 +78,9 @@ pub(crate) fn feed_item(feed: &[u8], position: u64) -> Vec<u8> {
     key.extend_from_slice(&position.to_be_bytes());
     key
 }
+
+/// The position in the key of a feed's item.
+pub(crate) fn feed_position(key: &[u8]) -> u64 {
+    let position = key.last_chunk::<8>().copied().unwrap_or_default();
+    u64::from_be_bytes(position)
+}

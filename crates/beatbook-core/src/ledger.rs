@@ -7,9 +7,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use beatbook_proto::codec::{self, CodecError};
+use beatbook_proto::limits::UNPACKED_BYTES_MAX;
 use beatbook_proto::{
-    Code, Dot, Entry, Opening, ProofError, RecordId, ReplicaId, ReplicaKind, Revision, Salt, Seal, SealClaim,
-    SealHash, SignatureError, Standing, Verdict,
+    Code, Dot, Entry, Opening, ProofError, RecordId, ReplicaId, ReplicaKind, Revision, RevisionKind, Salt,
+    Seal, SealClaim, SealHash, SignatureError, Standing, Verdict,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,10 @@ use crate::merge::Head;
 use crate::store::{Read, StoreError, Table, Transaction};
 
 mod accept;
+mod fold;
 mod publish;
 mod read;
+mod reissue;
 mod seal;
 mod write;
 
@@ -34,9 +37,10 @@ pub use seal::{PartRecord, book_part, next_run, seal_pending};
 pub use write::{Draft, Identity, ReadToken, Written, open_books, void_or_refuse, write};
 
 pub(crate) use accept::{
-    accept_entries, accept_run_entries, alias, fold_reissue, quarantine_taken, replace_taken,
+    accept_entries, accept_run_entries, is_taken, quarantine_taken, replace_taken,
 };
-pub(crate) use publish::{feed_hash_at, publish};
+pub(crate) use publish::{feed_hash_at, feed_sequence_at, publish};
+pub(crate) use reissue::{alias, fold_reissue, innermost, translate};
 pub(crate) use seal::{holding_part, part_of, proof_of, put_part, seal_ending_at};
 pub(crate) use write::open_replicas;
 
@@ -172,14 +176,20 @@ impl Book {
 pub struct StoredEntry {
     /// The bytes.
     pub entry: Entry,
-    /// Its salt, once sealed.
+    /// Its salt, where it came in a part: the salts of a whole run derive from its secret.
     pub salt: Option<Salt>,
     /// How it stands here.
     pub standing: Standing,
-    /// The server's sequence number of its acceptance (server only).
+    /// The server's sequence number of its acceptance. On a device: [`StoredEntry::AT_SERVER`] for an entry of an own
+    /// closed book that the server is known to hold, else 0.
     pub sequence: u64,
     /// When the server received it, by the server's clock (server only).
     pub received_at_ms: i64,
+}
+
+impl StoredEntry {
+    /// Stands for a sequence number that the device was not told.
+    pub const AT_SERVER: u64 = u64::MAX;
 }
 
 /// An entry held apart under a dot that another entry has.
@@ -259,12 +269,48 @@ pub(crate) fn save_entry(
 }
 
 /// Reads the merged state of a record.
+///
+/// A record of one revision has no row of its own: its head is that revision.
 pub fn head(read: &dyn Read, record: RecordId) -> Result<Option<Head>, StoreError> {
-    load(read, Table::Heads, &keys::entry(record))
+    match load(read, Table::Heads, &keys::entry(record))? {
+        Some(head) => Ok(Some(head)),
+        None => founding_head(read, record),
+    }
+}
+
+/// The head of a record of which only the founding entry is held.
+fn founding_head(read: &dyn Read, record: RecordId) -> Result<Option<Head>, StoreError> {
+    let Some(stored) = entry(read, record)?.filter(|stored| stored.standing == Standing::KEPT) else {
+        return Ok(None);
+    };
+    head_of_founder(read, record, &stored.entry)
+}
+
+/// The head that a founding entry makes alone; `None` for any other entry, and where it was re-issued.
+pub(crate) fn head_of_founder(read: &dyn Read, dot: Dot, entry: &Entry) -> Result<Option<Head>, StoreError> {
+    let founds = |header: &beatbook_proto::Header| {
+        header.record.is_none() && !matches!(header.kind, RevisionKind::OPEN | RevisionKind::REISSUE)
+    };
+    if !entry.header().as_ref().is_ok_and(founds) || accept::alias(read, dot)?.is_some() {
+        return Ok(None);
+    }
+    let Ok(revision) = Revision::read(dot, entry) else {
+        return Ok(None);
+    };
+    let mut head = Head::found(&revision);
+    if let Some(head) = &mut head {
+        head.scopes = scopes_of(head);
+    }
+    Ok(head)
 }
 
 pub(crate) fn save_head(tx: &mut Transaction<'_>, head: &Head) -> Result<(), LedgerError> {
-    save(tx, Table::Heads, keys::entry(head.record), head)
+    let bytes = codec::encode(head).map_err(LedgerError::TooLarge)?;
+    if bytes.len() > UNPACKED_BYTES_MAX {
+        return Err(LedgerError::TooLarge(CodecError::TooLarge));
+    }
+    tx.put(Table::Heads, keys::entry(head.record), bytes);
+    Ok(())
 }
 
 /// The accepted revisions of a record as they are folded, in order: re-issued ones translated.
@@ -280,7 +326,7 @@ pub fn revisions(read: &dyn Read, head: &Head) -> Result<Vec<Revision>, StoreErr
             table: Table::Entries as u8,
             what: "a folded entry does not decode",
         };
-        revisions.push(accept::as_folded(read, *dot, &stored.entry)?.ok_or(unreadable)?);
+        revisions.push(reissue::as_folded(read, *dot, &stored.entry)?.ok_or(unreadable)?);
     }
     Ok(revisions)
 }

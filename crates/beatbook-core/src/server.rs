@@ -389,9 +389,7 @@ fn place_cursors(
             }
         }
         if *scope == Scope::Own && end.position > 0 {
-            let key = keys::feed_item(&feed, end.position);
-            let record: Option<ledger::FeedRecord> = ledger::load(read, Table::Feeds, &key)?;
-            own_sequence = record.map_or(0, |record| record.sequence);
+            own_sequence = ledger::feed_sequence_at(read, &feed, end.position)?;
         }
         cursors.push(tagged(env.tag_key, officer, scope.clone(), current, end));
     }

@@ -17,11 +17,13 @@ use crate::keys;
 use crate::merge::Head;
 use crate::store::{Read, StoreError, Table, Transaction};
 
-/// One stored step of a feed.
+/// One stored row of a feed, under the position after it: a step, or as many as consecutive entries make in a commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedRecord {
     /// What happened.
     pub step: FeedStep,
+    /// The feed hash before it.
+    pub before: Hash,
     /// The feed hash after it.
     pub hash: Hash,
     /// The server's sequence number of the commit.
@@ -31,10 +33,37 @@ pub struct FeedRecord {
 /// What happened in a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FeedStep {
-    /// An entry was accepted into the scope.
-    Entry(Dot),
+    /// Consecutive entries of one book were accepted into the scope.
+    Entries {
+        /// The first of them.
+        first: Dot,
+        /// How many.
+        count: u32,
+    },
     /// A record left the scope.
     Left(RecordId),
+}
+
+impl FeedRecord {
+    /// How many positions the row takes.
+    pub fn steps(&self) -> u64 {
+        match self.step {
+            FeedStep::Entries { count, .. } => u64::from(count),
+            FeedStep::Left(_) => 1,
+        }
+    }
+
+    /// The feed hash after `steps` of the row.
+    fn hash_after(&self, steps: u64) -> Hash {
+        match self.step {
+            _ if steps == 0 => self.before,
+            _ if steps >= self.steps() => self.hash,
+            FeedStep::Left(_) => self.hash,
+            FeedStep::Entries { first, .. } => (0..steps).fold(self.before, |hash, step| {
+                wire::hash_after_entry(&hash, Dot { counter: first.counter.saturating_add(step), ..first })
+            }),
+        }
+    }
 }
 
 /// Where a feed ends.
@@ -107,7 +136,7 @@ pub(crate) fn publish(
 ) -> Result<BTreeSet<Vec<u8>>, LedgerError> {
     let mut pages = Pages {
         sequence,
-        ends: BTreeMap::new(),
+        pages: BTreeMap::new(),
     };
     let mut officers: BTreeMap<ReplicaId, OfficerId> = BTreeMap::new();
     for dot in &accepted.stored {
@@ -121,14 +150,14 @@ pub(crate) fn publish(
                 book.opening.officer
             }
         };
-        pages.append(tx, keys::feed(&Scope::Own, officer), FeedStep::Entry(*dot))?;
+        pages.append(tx, keys::feed(&Scope::Own, officer), Step::Entry(*dot))?;
     }
     for (old, new) in &accepted.renamed {
         let Some(mut renamed) = head(tx, *new)? else {
             continue;
         };
         for scope in core::mem::take(&mut renamed.scopes) {
-            pages.append(tx, scope.key(), FeedStep::Left(*old))?;
+            pages.append(tx, scope.key(), Step::Left(*old))?;
         }
         save_head(tx, &renamed)?;
     }
@@ -138,7 +167,7 @@ pub(crate) fn publish(
         };
         let scopes = scopes_of(&head);
         for left in head.scopes.iter().filter(|scope| !scopes.contains(scope)) {
-            pages.append(tx, left.key(), FeedStep::Left(record))?;
+            pages.append(tx, left.key(), Step::Left(record))?;
         }
         for scope in &scopes {
             // A record that comes into a scope is published there whole.
@@ -150,7 +179,7 @@ pub(crate) fn publish(
                 &whole
             };
             for dot in news {
-                pages.append(tx, scope.key(), FeedStep::Entry(*dot))?;
+                pages.append(tx, scope.key(), Step::Entry(*dot))?;
             }
         }
         if head.scopes != scopes {
@@ -171,8 +200,20 @@ pub(crate) fn feed_hash_at(read: &dyn Read, feed: &[u8], position: u64) -> Resul
     if position == 0 {
         return Ok(Some(Hash::default()));
     }
-    let record: Option<FeedRecord> = load(read, Table::Feeds, &keys::feed_item(feed, position))?;
-    Ok(record.map(|record| record.hash))
+    let Some((end, record)) = row_at(read, feed, position)? else { return Ok(None) };
+    Ok(Some(record.hash_after((position + record.steps()).saturating_sub(end))))
+}
+
+/// The server's sequence number of the commit that gave out a position.
+pub(crate) fn feed_sequence_at(read: &dyn Read, feed: &[u8], position: u64) -> Result<u64, StoreError> {
+    Ok(row_at(read, feed, position)?.map_or(0, |(_, record)| record.sequence))
+}
+
+/// The row that a position falls into, with the position after it.
+fn row_at(read: &dyn Read, feed: &[u8], position: u64) -> Result<Option<(u64, FeedRecord)>, StoreError> {
+    let (from, to) = (keys::feed_item(feed, position), keys::feed_item(feed, u64::MAX));
+    let Some((key, bytes)) = read.scan(Table::Feeds, &from, &to, 1)?.into_iter().next() else { return Ok(None) };
+    Ok(Some((keys::feed_position(&key), decode(Table::Feeds, &bytes)?)))
 }
 
 /// Reads the next stretch of a feed; empty where the reader is at its end.
@@ -181,50 +222,81 @@ pub fn read_feed(read: &dyn Read, reader: &FeedReader<'_>) -> Result<FeedBatch, 
     let from = keys::feed_item(&feed, reader.from.position + 1);
     let to = keys::feed_item(&feed, u64::MAX);
     let mut gathering = Gathering::new(read, reader);
-    for (_, bytes) in read.scan(Table::Feeds, &from, &to, FEED_ITEMS_MAX)? {
+    for (key, bytes) in read.scan(Table::Feeds, &from, &to, FEED_ROWS)? {
         let record: FeedRecord = decode(Table::Feeds, &bytes)?;
-        if !gathering.take(&record)? {
+        let begins = keys::feed_position(&key).saturating_sub(record.steps());
+        if !gathering.take(&record, gathering.batch.to.position.saturating_sub(begins))? {
             break;
         }
     }
     gathering.finish()
 }
 
-/// Appends to feeds within one commit, keeping their ends at hand.
+/// One step that a feed is to take.
+#[derive(Clone, Copy)]
+enum Step {
+    Entry(Dot),
+    Left(RecordId),
+}
+
+/// Appends to feeds within one commit, gathering consecutive entries into one row.
 struct Pages {
     sequence: u64,
-    ends: BTreeMap<Vec<u8>, FeedEnd>,
+    pages: BTreeMap<Vec<u8>, Page>,
+}
+
+/// The end of one feed, and the row that is still growing there.
+struct Page {
+    end: FeedEnd,
+    open: Option<FeedRecord>,
 }
 
 impl Pages {
-    fn append(&mut self, tx: &mut Transaction<'_>, feed: Vec<u8>, step: FeedStep) -> Result<(), LedgerError> {
-        let before = match self.ends.get(&feed) {
-            Some(end) => *end,
-            None => feed_end(tx, &feed)?,
+    fn append(&mut self, tx: &mut Transaction<'_>, feed: Vec<u8>, step: Step) -> Result<(), LedgerError> {
+        let page = match self.pages.get_mut(&feed) {
+            Some(page) => page,
+            None => {
+                let end = feed_end(tx, &feed)?;
+                self.pages.entry(feed.clone()).or_insert(Page { end, open: None })
+            }
         };
+        let before = page.end.hash;
         let hash = match step {
-            FeedStep::Entry(dot) => wire::hash_after_entry(&before.hash, dot),
-            FeedStep::Left(record) => wire::hash_after_departure(&before.hash, record),
+            Step::Entry(dot) => wire::hash_after_entry(&before, dot),
+            Step::Left(record) => wire::hash_after_departure(&before, record),
         };
-        let end = FeedEnd {
-            position: before.position + 1,
-            hash,
+        page.end = FeedEnd { position: page.end.position + 1, hash };
+        if let (Some(open), Step::Entry(dot)) = (&mut page.open, step)
+            && let FeedStep::Entries { first, count } = &mut open.step
+            && first.replica == dot.replica
+            && first.counter.checked_add(u64::from(*count)) == Some(dot.counter)
+        {
+            *count += 1;
+            open.hash = hash;
+            return Ok(());
+        }
+        let step = match step {
+            Step::Entry(first) => FeedStep::Entries { first, count: 1 },
+            Step::Left(record) => FeedStep::Left(record),
         };
-        let record = FeedRecord {
-            step,
-            hash,
-            sequence: self.sequence,
-        };
-        save(tx, Table::Feeds, keys::feed_item(&feed, end.position), &record)?;
-        self.ends.insert(feed, end);
+        let position = page.end.position - 1;
+        let next = FeedRecord { step, before, hash, sequence: self.sequence };
+        if let Some(full) = page.open.replace(next) {
+            save(tx, Table::Feeds, keys::feed_item(&feed, position), &full)?;
+        }
         Ok(())
     }
 
     fn finish(self, tx: &mut Transaction<'_>) -> Result<BTreeSet<Vec<u8>>, LedgerError> {
-        for (feed, end) in &self.ends {
-            save(tx, Table::Cursors, feed.clone(), end)?;
+        let mut grown = BTreeSet::new();
+        for (feed, page) in self.pages {
+            if let Some(open) = page.open {
+                save(tx, Table::Feeds, keys::feed_item(&feed, page.end.position), &open)?;
+            }
+            save(tx, Table::Cursors, feed.clone(), &page.end)?;
+            grown.insert(feed);
         }
-        Ok(self.ends.into_keys().collect())
+        Ok(grown)
     }
 }
 
@@ -253,32 +325,34 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Takes one step; `false` if the batch is full before it.
-    fn take(&mut self, record: &FeedRecord) -> Result<bool, StoreError> {
-        match record.step {
+    /// Takes what follows the first `skip` steps of a row; `false` if the batch is full before its end.
+    fn take(&mut self, record: &FeedRecord, skip: u64) -> Result<bool, StoreError> {
+        self.batch.sequence = self.batch.sequence.max(record.sequence);
+        let (first, count) = match record.step {
+            FeedStep::Entries { first, count } => (first, u64::from(count)),
             FeedStep::Left(left) => {
-                let departures_only = self
-                    .batch
-                    .items
-                    .iter()
-                    .all(|item| matches!(item, FeedItem::Left(_)));
-                if !departures_only {
+                if !self.batch.items.iter().all(|item| matches!(item, FeedItem::Left(_))) {
                     return Ok(false);
                 }
                 self.batch.items.push(FeedItem::Left(left));
+                self.batch.to = FeedEnd { position: self.batch.to.position + 1, hash: record.hash };
+                return Ok(true);
             }
-            FeedStep::Entry(dot) if (self.reader.holds)(dot, record.sequence) => self.push_held(dot),
-            FeedStep::Entry(dot) => {
-                if !self.push_entry(dot)? {
-                    return Ok(false);
-                }
-            }
-        }
-        self.batch.to = FeedEnd {
-            position: self.batch.to.position + 1,
-            hash: record.hash,
         };
-        self.batch.sequence = record.sequence;
+        let mut hash = record.hash_after(skip);
+        for step in skip..count {
+            let dot = Dot { counter: first.counter.saturating_add(step), ..first };
+            if self.batch.items.len() >= FEED_ITEMS_MAX {
+                return Ok(false);
+            }
+            if (self.reader.holds)(dot, record.sequence) {
+                self.push_held(dot);
+            } else if !self.push_entry(dot)? {
+                return Ok(false);
+            }
+            hash = wire::hash_after_entry(&hash, dot);
+            self.batch.to = FeedEnd { position: self.batch.to.position + 1, hash };
+        }
         Ok(true)
     }
 
@@ -378,3 +452,5 @@ fn covers(record: &PartRecord, dot: Dot) -> bool {
 
 /// What an entry costs beside its bytes: counter, lengths and its share of the proof.
 const ENTRY_OVERHEAD_BYTES: usize = 48;
+/// Rows of a feed looked at for one frame.
+const FEED_ROWS: usize = 1_024;

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use beatbook_proto::{Body, Dot, Header, RecordId, ReplicaKind, Standing};
 
-use super::{Book, QuarantinedEntry, StoredEntry, accept, decode, entry, head, load};
+use super::{Book, QuarantinedEntry, StoredEntry, decode, entry, head, load, seal};
 use crate::keys;
 use crate::merge::Head;
 use crate::store::{Read, StoreError, Table};
@@ -97,7 +97,7 @@ pub fn status(read: &dyn Read) -> Result<Status, StoreError> {
 
 /// A record with its history.
 pub fn history(read: &dyn Read, record: RecordId) -> Result<Option<History>, StoreError> {
-    let record = accept::alias(read, record)?.map_or(record, |alias| alias.now);
+    let record = reissue::alias(read, record)?.map_or(record, |alias| alias.now);
     let Some(head) = head(read, record)? else {
         return Ok(None);
     };
@@ -106,7 +106,7 @@ pub fn history(read: &dyn Read, record: RecordId) -> Result<Option<History>, Sto
         let Some(stored) = entry(read, *dot)? else {
             continue;
         };
-        let Some(revision) = accept::as_folded(read, *dot, &stored.entry)? else {
+        let Some(revision) = reissue::as_folded(read, *dot, &stored.entry)? else {
             continue;
         };
         entries.push(HistoryEntry {
@@ -114,7 +114,7 @@ pub fn history(read: &dyn Read, record: RecordId) -> Result<Option<History>, Sto
             header: revision.header,
             body: revision.body,
             received_at_ms: stored.received_at_ms,
-            sealed: stored.salt.is_some(),
+            sealed: seal::holding_part(read, dot.replica, dot.counter)?.is_some(),
         });
     }
     Ok(Some(History { head, entries }))
@@ -122,16 +122,34 @@ pub fn history(read: &dyn Read, record: RecordId) -> Result<Option<History>, Sto
 
 /// Every merged record held, in order of record, from `after` on, at most `limit`.
 pub fn heads(read: &dyn Read, after: Option<RecordId>, limit: usize) -> Result<Vec<Head>, StoreError> {
-    let from = after.map_or_else(Vec::new, |record| {
+    let mut from = after.map_or_else(Vec::new, |record| {
         let mut key = keys::entry(record);
         key.push(0);
         key
     });
-    let pairs = read.scan(Table::Heads, &from, &keys::after(&[]), limit)?;
-    pairs
-        .iter()
-        .map(|(_, bytes)| decode(Table::Heads, bytes))
-        .collect()
+    let end = keys::after(&[]);
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let page = read.scan(Table::Entries, &from, &end, HEADS_PAGE)?;
+        let Some((last, _)) = page.last() else { break };
+        from.clone_from(last);
+        from.push(0);
+        for (key, bytes) in page {
+            let damaged = StoreError::Corrupt { table: Table::Entries as u8, what: "an entry's key does not read" };
+            let dot = Dot::from_key(&key).ok_or(damaged)?;
+            let stored: StoredEntry = decode(Table::Entries, &bytes)?;
+            let founds = stored.entry.header().is_ok_and(|header| header.record.is_none());
+            if !founds || stored.standing != Standing::KEPT || found.len() == limit {
+                continue;
+            }
+            let row: Option<Head> = load(read, Table::Heads, &keys::entry(dot))?;
+            found.extend(match row {
+                Some(head) => Some(head),
+                None => super::head_of_founder(read, dot, &stored.entry)?,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// The entries held apart under a dot that another entry has.
@@ -183,3 +201,6 @@ pub fn record_name(read: &dyn Read, record: RecordId) -> Result<RecordId, StoreE
     let alias: Option<super::Alias> = load(read, Table::Aliases, &keys::entry(record))?;
     Ok(alias.map_or(record, |alias| alias.now))
 }
+
+/// Entries looked at in one go while listing heads.
+const HEADS_PAGE: usize = 512;

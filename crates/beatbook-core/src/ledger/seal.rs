@@ -10,7 +10,7 @@ use beatbook_proto::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{LedgerError, book, decode, entry, load, save, save_book, save_entry};
+use super::{LedgerError, book, decode, entry, load, save, save_book};
 use crate::keys;
 use crate::store::{Read, StoreError, Table, Transaction};
 
@@ -59,13 +59,9 @@ pub fn seal_pending(
     while entries.len() > 1 && packed_len(&entries)? > RUN_BYTES_MAX {
         entries.truncate(entries.len() / 2);
     }
-    let salted: Vec<(Salt, &Entry)> = (first..)
+    let commitments: Vec<Commitment> = (first..)
         .zip(&entries)
-        .map(|(counter, entry)| (secret.salt(replica, counter), entry))
-        .collect();
-    let commitments: Vec<Commitment> = salted
-        .iter()
-        .map(|(salt, entry)| entry.commitment(salt))
+        .map(|(counter, entry)| entry.commitment(&secret.salt(replica, counter)))
         .collect();
     let claim = SealClaim {
         replica,
@@ -75,12 +71,6 @@ pub fn seal_pending(
         previous: book.seal,
     };
     let seal = claim.sign(signer)?;
-    for (counter, (salt, _)) in (first..).zip(&salted) {
-        let dot = Dot { replica, counter };
-        let mut stored = held(tx, dot)?;
-        stored.salt = Some(*salt);
-        save_entry(tx, dot, &stored)?;
-    }
     let leaves = commitments.into_iter().map(Some).collect();
     put_part(
         tx,
@@ -144,16 +134,8 @@ pub(crate) fn part_of(
     let mut entries = Vec::with_capacity(counters.len());
     let mut salts = Vec::with_capacity(counters.len());
     for counter in counters {
-        let stored = entry(
-            read,
-            Dot {
-                replica: claim.replica,
-                counter: *counter,
-            },
-        )?;
-        let Some((stored, salt)) = stored.and_then(|stored| stored.salt.map(|salt| (stored, salt))) else {
-            return Ok(None);
-        };
+        let Some(stored) = entry(read, Dot { replica: claim.replica, counter: *counter })? else { return Ok(None) };
+        let Some(salt) = salt_of(record, &stored, *counter) else { return Ok(None) };
         salts.push(salt);
         entries.push((*counter, stored.entry));
     }
@@ -230,9 +212,18 @@ pub(crate) fn seal_ending_at(
     Ok(None)
 }
 
-/// The proof that an entry of an own book has, for an envelope around it.
-pub(crate) fn proof_of(read: &dyn Read, dot: Dot) -> Result<Option<(Seal, Proof)>, StoreError> {
-    Ok(book_part(read, dot.replica, &[dot.counter])?.map(|part| (part.seal, part.proof)))
+/// The salt, seal and proof of an entry, for an envelope around it; `None` while it is not sealed.
+pub(crate) fn proof_of(read: &dyn Read, dot: Dot) -> Result<Option<(Salt, Seal, Proof)>, StoreError> {
+    let Some(record) = holding_part(read, dot.replica, dot.counter)? else { return Ok(None) };
+    let Some(part) = part_of(read, &record, &[dot.counter])? else { return Ok(None) };
+    let Some(stored) = entry(read, dot)? else { return Ok(None) };
+    Ok(salt_of(&record, &stored, dot.counter).map(|salt| (salt, part.seal, part.proof)))
+}
+
+/// The salt of a held entry: its own, or the one that derives from its run's secret.
+fn salt_of(record: &PartRecord, stored: &super::StoredEntry, counter: u64) -> Option<Salt> {
+    let derived = || record.secret.map(|secret| secret.salt(record.seal.claim.replica, counter));
+    stored.salt.or_else(derived)
 }
 
 fn pending(

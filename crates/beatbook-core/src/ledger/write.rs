@@ -200,7 +200,9 @@ pub fn write(tx: &mut Transaction<'_>, draft: Draft) -> Result<Written, LedgerEr
     };
     book.held = dot.counter;
     save_entry(tx, dot, &own_entry(entry))?;
-    save_head(tx, &head)?;
+    if head.revisions.len() > 1 {
+        save_head(tx, &head)?;
+    }
     save_book(tx, &book)?;
     Ok(Written {
         dot,
