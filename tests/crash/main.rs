@@ -1,1 +1,4 @@
-//! placeholder
+//! Processes killed with SIGKILL, as a dead battery or a power cut ends them: one scenario a file.
+
+mod device_killed;
+mod server_killed;

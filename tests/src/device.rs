@@ -73,9 +73,13 @@ impl Device {
         self.run(&["note", text, "--beat", "C02"]).done().line()
     }
 
-    /// Syncs once; it must succeed.
+    /// Syncs once; it must succeed. Something may wait for a person afterwards.
     pub fn sync(&self) {
-        self.run(&["sync"]).done();
+        let outcome = self.run(&["sync"]);
+        assert!(
+            matches!(outcome.code, Some(0 | 3)),
+            "the sync failed: {outcome:?}"
+        );
     }
 
     /// Starts `sync --watch`.
@@ -114,10 +118,11 @@ impl Device {
     pub fn wait_safe(&self) {
         wait_for("a receipt for every entry", || {
             let status = self.status();
-            let settled = ["pending"]
-                .iter()
-                .all(|name| status.get(*name).and_then(Value::as_u64) == Some(0));
-            if settled { Ok(()) } else { Err(status.to_string()) }
+            if status.get("pending").and_then(Value::as_u64) == Some(0) {
+                Ok(())
+            } else {
+                Err(status.to_string())
+            }
         });
     }
 
@@ -129,6 +134,32 @@ impl Device {
     /// Syncs once, and returns the merged log of the beats.
     pub fn pull(&self) -> Vec<Value> {
         self.run(&["pull", "--format", "jsonl"]).objects_of_listing()
+    }
+
+    /// One record with all that was ever said of it.
+    pub fn show(&self, reference: &str) -> String {
+        let outcome = self.run(&["show", reference, "--json"]);
+        assert!(
+            matches!(outcome.code, Some(0 | 3)),
+            "it is not shown: {outcome:?}"
+        );
+        outcome.stdout
+    }
+
+    /// The records of which two versions wait for a person.
+    pub fn conflicts(&self) -> Vec<Value> {
+        self.run(&["conflicts", "--json"]).objects_of_listing()
+    }
+
+    /// The reference of the only record on this device that holds `word`.
+    pub fn reference(&self, word: &str) -> String {
+        let listing = self.list();
+        let found = records_with(&listing, word);
+        assert_eq!(found.len(), 1, "not one record with \"{word}\": {found:?}");
+        let reference = found[0].get("record").and_then(Value::as_str);
+        reference
+            .unwrap_or_else(|| panic!("no reference in {}", found[0]))
+            .to_owned()
     }
 
     /// The store's folder.
@@ -151,7 +182,7 @@ impl Outcome {
     }
 }
 
-/// How often each of `words` occurs in a listing: records that hold it.
+/// The records of a listing that hold a word.
 pub fn records_with<'a>(listing: &'a [Value], word: &str) -> Vec<&'a Value> {
     listing
         .iter()

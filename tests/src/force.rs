@@ -20,6 +20,8 @@ pub struct Force {
     folder: TempDir,
     /// What the servers that have ended had to say.
     logs: String,
+    /// How much the server logs.
+    level: Option<&'static str>,
 }
 
 /// How a device is enrolled.
@@ -34,16 +36,26 @@ pub struct Enrolment<'a> {
 }
 
 impl Force {
-    /// Makes the folder, with `beatbookd init` and `beat import`; the server does not run yet.
-    pub fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let force = Self {
+    /// A temporary folder, and no server in it.
+    pub fn folder_only() -> Self {
+        Self::on(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// The same in a folder that is there.
+    pub fn on(folder: TempDir) -> Self {
+        Self {
             server: None,
             data: folder.path().join("force"),
             address: free_address(),
             folder,
             logs: String::new(),
-        };
+            level: None,
+        }
+    }
+
+    /// Makes the folder, with `beatbookd init` and `beat import`; the server does not run yet.
+    pub fn new() -> Self {
+        let force = Self::folder_only();
         force
             .admin(&["init", "--force", "52", "--name", "Avon and Somerset"])
             .done();
@@ -62,12 +74,24 @@ impl Force {
     /// The same with people: PCSOs 9123 and 8841 and sergeant 214 on C02, PCSO 7001 on C03; the server runs.
     pub fn staffed() -> Self {
         let mut force = Self::new();
-        force.add_officer("9123", "Sam Pike", "PCSO", "C02");
-        force.add_officer("8841", "Ines Falk", "PCSO", "C02");
-        force.add_officer("7001", "Tom Reed", "PCSO", "C03");
-        force.add_officer("214", "Ros Hale", "SGT", "C02");
-        force.serve();
+        force.staff();
         force
+    }
+
+    /// The same with the server's log at this level.
+    pub fn staffed_logging(level: &'static str) -> Self {
+        let mut force = Self::new();
+        force.level = Some(level);
+        force.staff();
+        force
+    }
+
+    fn staff(&mut self) {
+        self.add_officer("9123", "Sam Pike", "PCSO", "C02");
+        self.add_officer("8841", "Ines Falk", "PCSO", "C02");
+        self.add_officer("7001", "Tom Reed", "PCSO", "C03");
+        self.add_officer("214", "Ros Hale", "SGT", "C02");
+        self.serve();
     }
 
     /// Starts the server and waits until it says that it is ready.
@@ -82,6 +106,9 @@ impl Force {
     pub fn serve_command(&self) -> Command {
         let mut command = self.command(&self.data);
         command.args(["serve", "--metrics", "off", "--listen", &self.address.to_string()]);
+        if let Some(level) = self.level {
+            command.env("BEATBOOK_LOG", level);
+        }
         command
     }
 
@@ -156,6 +183,13 @@ impl Force {
     pub fn admin(&self, args: &[&str]) -> Outcome {
         let mut command = self.command(&self.data);
         command.args(args);
+        Outcome::of(command)
+    }
+
+    /// Restores a backup into a folder.
+    pub fn restore(&self, backup: &Path, target: &Path) -> Outcome {
+        let mut command = self.command(target);
+        command.arg("restore").arg(backup);
         Outcome::of(command)
     }
 
