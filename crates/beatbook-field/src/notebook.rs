@@ -11,7 +11,7 @@ use beatbook_core::register::EnrolledAs;
 use beatbook_core::store::StoreError;
 use beatbook_proto::RecordId;
 use beatbook_quic::{Dialer, ServerAddress};
-use beatbook_store_sled::{OpenReport, Size, Store, Unlock, VerifyReport};
+use beatbook_store_sled::{OpenReport, Size, Store, Unlock, VerifyReport, control};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{broadcast, watch};
 
@@ -112,6 +112,15 @@ impl Notebook {
     ) -> Option<T> {
         let book = self.clone();
         tokio::task::spawn_blocking(move || call(&book)).await.ok()
+    }
+
+    /// Lets other commands on this notebook through, until the [`control::Control`] is dropped: drop it before
+    /// [`Notebook::close`].
+    pub fn serve_control(
+        &self,
+        handler: impl Fn(&control::Request, &control::Reply) -> u8 + Send + Sync + 'static,
+    ) -> Result<control::Control, control::ServeError> {
+        control::serve(&self.inner.store, handler)
     }
 
     pub(crate) fn store(&self) -> &Store {

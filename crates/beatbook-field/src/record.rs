@@ -7,7 +7,7 @@ use beatbook_core::merge::{Concurrency, Head};
 use beatbook_core::store::{Read as StoreRead, StoreError};
 use beatbook_proto::{
     Code, Dot, FieldId, FieldOp, Instant, OfficerId, RecordId, ReplicaId, RevisionKind, Stamp, Standing,
-    Value,
+    Value, VersionVector,
 };
 use beatbook_records::vocabulary::Lifecycle;
 use beatbook_records::{MergedField, MergedFields, as_code, field, member_instant, member_text};
@@ -135,6 +135,8 @@ pub struct Revised {
     pub ops: Vec<(FieldId, FieldOp)>,
     /// What a resolution settled.
     pub settles: Vec<Dot>,
+    /// What its author had read of the record.
+    pub context: VersionVector,
     /// True once it is sealed.
     pub sealed: bool,
     /// How far it has come.
@@ -290,6 +292,7 @@ impl<'a> Reader<'a> {
                 reason: entry.body.reason.map(|reason| reason.as_str().to_owned()),
                 ops: entry.body.ops.0,
                 settles: entry.body.settles.0,
+                context: entry.header.context,
                 sealed: entry.sealed,
                 safety: self.safety(entry.dot)?,
             });
