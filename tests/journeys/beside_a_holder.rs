@@ -20,7 +20,7 @@ fn commands_go_through_the_holder() {
 
     // A wrong option is refused beside a holder as it is without one.
     phone.run(&["note", "text", "--beet", "C02"]).exits(2);
-    phone.run(&["note", "text", "--beat", "not a beat"]).exits(1);
+    phone.run(&["note", "text", "--beat", "not a beat"]).exits(2);
 
     // With the holder gone the store opens again by itself.
     watching.interrupt();

@@ -1,7 +1,7 @@
 //! Property: what is written while the server is away arrives by itself once it is there, each entry once.
 //! Method: a shift of every family with the server stopped; then `sync --watch` runs while the server starts.
 
-use beatbook_tests::{Canaries, Force, assert_each_once, records_with};
+use beatbook_tests::{Canaries, Device, Force, assert_each_once, records_with};
 
 use serde_json::Value;
 
@@ -42,74 +42,36 @@ fn a_shift_without_coverage_arrives_without_being_asked() {
 }
 
 /// Writes one record of each family that holds a word, and positions; returns the words.
-fn write_a_shift(phone: &beatbook_tests::Device, canaries: &mut Canaries) -> Vec<String> {
+fn write_a_shift(phone: &Device, canaries: &mut Canaries) -> Vec<String> {
     let words = canaries.words(6);
     let [sign, note, signed, concern, summary, follow_up] = words.as_slice() else {
         unreachable!("six were asked for");
     };
+    let on_beat = |verb: &str, more: &[&str]| {
+        let mut args: Vec<&str> = verb.split(' ').collect();
+        args.extend_from_slice(&["--beat", "C02"]);
+        args.extend_from_slice(more);
+        phone.run(&args).done();
+    };
     let set = |field: &str, word: &str| format!("{field}={word}");
-    phone
-        .run(&[
-            "patrol",
-            "start",
-            "--beat",
-            "C02",
-            "--call-sign",
-            sign,
-            "--state",
-            "VISIBLE_PATROL",
-        ])
-        .done();
+    on_beat(
+        "patrol start",
+        &["--call-sign", sign, "--state", "VISIBLE_PATROL"],
+    );
     phone.note(&format!("Shutter forced at number 14, {note}, owner told"));
     let reference = phone.note(&format!("Bicycle leaning at the school gate {signed}"));
     phone.run(&["sign", &reference]).done();
-    phone
-        .run(&[
-            "contact",
-            "--strand",
-            "CONSULT",
-            "--method",
-            "DOORSTEP",
-            "--beat",
-            "C02",
-            "--set",
-            &set("operation", concern),
-        ])
-        .done();
-    phone
-        .run(&[
-            "patrol",
-            "fix",
-            "51.4637,-2.5890,8",
-            "51.4639,-2.5893,6",
-            "--beat",
-            "C02",
-        ])
-        .done();
-    phone
-        .run(&[
-            "patrol",
-            "stop",
-            "--beat",
-            "C02",
-            "--kind",
-            "SHOP",
-            "--set",
-            &set("follow_up", follow_up),
-        ])
-        .done();
-    phone
-        .run(&[
-            "patrol",
-            "segment",
-            "--mode",
-            "FOOT",
-            "--beat",
-            "C02",
-            "--summary",
-            summary,
-        ])
-        .done();
+    let concern = set("operation", concern);
+    on_beat(
+        "contact",
+        &["--strand", "CONSULT", "--method", "DOORSTEP", "--set", &concern],
+    );
+    on_beat("patrol fix 51.4637,-2.5890,8 51.4639,-2.5893,6", &[]);
+    on_beat(
+        "patrol stop",
+        &["--kind", "SHOP", "--set", &set("follow_up", follow_up)],
+    );
+    on_beat("patrol segment", &["--mode", "FOOT", "--summary", summary]);
     phone.run(&["patrol", "state", "REFRESHMENT"]).done();
     phone.run(&["patrol", "end"]).done();
     words

@@ -5,11 +5,11 @@
 use beatbook_tests::{Canaries, Device, Force, records_with};
 
 struct Pair {
-    force: Force,
     phone: Device,
     laptop: Device,
     desk: Device,
     canaries: Canaries,
+    _force: Force,
 }
 
 impl Pair {
@@ -20,7 +20,7 @@ impl Pair {
             laptop: force.enrol("laptop", "9123"),
             desk: force.enrol("desk", "214"),
             canaries: Canaries::new(),
-            force,
+            _force: force,
         }
     }
 
@@ -135,15 +135,7 @@ fn one_field_twice_waits_for_a_person_and_is_settled() {
             "what was settled stays readable: {record}"
         );
     }
-    let log = pair.desk.pull();
-    let merged = records_with(&log, &word);
-    assert_eq!(merged.len(), 1);
-    let shown = merged[0].to_string();
-    assert!(
-        shown.contains(&left) != shown.contains(&right),
-        "exactly one of the two is what the record says: {shown}"
-    );
-    pair.force.stop();
+    assert_says_one(&pair.desk, &word, [&left, &right]);
 }
 
 #[test]
@@ -166,5 +158,17 @@ fn a_note_never_merges_silently() {
     assert!(
         record.contains(&left) && record.contains(&right),
         "both stand: {record}"
+    );
+}
+
+/// The merged log says exactly one of the two.
+fn assert_says_one(desk: &Device, word: &str, [left, right]: [&str; 2]) {
+    let log = desk.pull();
+    let merged = records_with(&log, word);
+    assert_eq!(merged.len(), 1);
+    let shown = merged[0].to_string();
+    assert!(
+        shown.contains(left) != shown.contains(right),
+        "not one of two: {shown}"
     );
 }

@@ -7,7 +7,7 @@ use beatbook_proto::{Code, FieldId, FieldOp, Text, Value};
 use beatbook_records::field;
 
 #[test]
-fn a_words_of_a_force_and_of_a_newer_peer_round_trip() {
+fn words_of_a_force_and_of_a_newer_peer_round_trip() {
     let mut canaries = Canaries::new();
     let force = Force::staffed();
     let phone = force.enrol("phone", "9123");

@@ -85,18 +85,8 @@ impl Device {
     /// Starts `sync --watch`.
     pub fn watch(&self) -> Running {
         let mut watching = Running::start(self.command(&["sync", "--watch"]));
-        // Whoever is answered by the holder's socket sees that the store is held.
-        let socket = self.store.join("control");
-        wait_for("the holder's socket", || {
-            if let Some(status) = watching.ended() {
-                panic!("sync --watch ended with {status}: {watching:?}");
-            }
-            if socket.exists() {
-                Ok(())
-            } else {
-                Err("it is not there".to_owned())
-            }
-        });
+        // Said once other commands get through.
+        watching.wait_said("watching");
         watching
     }
 

@@ -87,11 +87,11 @@ impl Force {
     }
 
     fn staff(&mut self) {
+        self.serve();
         self.add_officer("9123", "Sam Pike", "PCSO", "C02");
         self.add_officer("8841", "Ines Falk", "PCSO", "C02");
         self.add_officer("7001", "Tom Reed", "PCSO", "C03");
         self.add_officer("214", "Ros Hale", "SGT", "C02");
-        self.serve();
     }
 
     /// Starts the server and waits until it says that it is ready.

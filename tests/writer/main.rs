@@ -8,8 +8,10 @@ use beatbook_tests::note_of;
 /// Lines are written whole and flushed: what stands on one was acknowledged before the next entry began.
 fn main() {
     let mut args = std::env::args().skip(1);
-    let (Some(store), Some(round)) = (args.next(), args.next()) else {
-        eprintln!("usage: beatbook-writer STORE ROUND");
+    let (store, round) = (args.next(), args.next());
+    let notes: Option<u32> = args.next().and_then(|text| text.parse().ok());
+    let (Some(store), Some(round), Some(notes)) = (store, round, notes) else {
+        eprintln!("usage: beatbook-writer STORE ROUND NOTES");
         std::process::exit(2);
     };
     let mut stdout = io::stdout().lock();
@@ -22,14 +24,12 @@ fn main() {
     tell("opens".to_owned());
     let book =
         Notebook::open(store, &Unlock::keystore([7; 32]), Options::default()).expect("the store reopens");
-    for number in 0..NOTES_MAX {
+    for number in 0..notes {
         let body = format!("round{round}-{number}");
         let written = book.notes().write(note_of(&body)).expect("a note is written");
         tell(format!("wrote {body} {} .", written.reference));
     }
-    // Enough: a store that grows for ever makes every later round slow. Waits to be killed.
+    // Waits to be killed.
     let mut rest = Vec::new();
     let _ = io::stdin().lock().read_to_end(&mut rest);
 }
-
-const NOTES_MAX: usize = 40;
