@@ -13,13 +13,26 @@ pub struct Programs {
     pub beatbookd: PathBuf,
 }
 
+impl Programs {
+    fn of(folder: &Path) -> Self {
+        Self {
+            beatbook: folder.join("beatbook"),
+            beatbookd: folder.join("beatbookd"),
+        }
+    }
+}
+
 /// Builds the programs on first use: they are no dependencies of this package, so cargo does not.
+/// `BEATBOOK_TEST_PROGRAMS` names a folder with programs that are built already.
 pub fn programs() -> &'static Programs {
     static BUILT: OnceLock<Programs> = OnceLock::new();
     BUILT.get_or_init(build)
 }
 
 fn build() -> Programs {
+    if let Some(folder) = std::env::var_os("BEATBOOK_TEST_PROGRAMS") {
+        return Programs::of(Path::new(&folder));
+    }
     let folder = profile_folder();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -42,15 +55,7 @@ fn build() -> Programs {
     }
     let built = command.status().expect("cargo runs");
     assert!(built.success(), "the programs do not build");
-    let program = |name: &str| {
-        let path = folder.join(name);
-        assert!(path.is_file(), "{} is not there after the build", path.display());
-        path
-    };
-    Programs {
-        beatbook: program("beatbook"),
-        beatbookd: program("beatbookd"),
-    }
+    Programs::of(&folder)
 }
 
 /// `target/debug` or `target/release`: the suite itself is in `deps` below it.
