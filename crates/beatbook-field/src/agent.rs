@@ -273,3 +273,6 @@ const RUN_BYTES_SMALL: usize = 16 << 10;
 const REST: Duration = Duration::from_secs(15 * 60);
 /// How often to try where the app says that there is no network.
 const OFFLINE_PROBE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;

@@ -74,7 +74,7 @@ impl Notebook {
         .await?;
         let made = match made? {
             Begun::Whole(book) => return Ok(*book),
-            Begun::Asking(made) => made,
+            Begun::Asking(made) => *made,
         };
         let grant = beatbook_quic::enrol(token, &made.key.request()?, ENROL_TIMEOUT).await?;
         let told: EnrolledAs = codec::decode(&grant.extra).map_err(|_| EnrolError::Payload)?;
@@ -99,7 +99,7 @@ struct Made {
 }
 
 enum Begun {
-    Asking(Made),
+    Asking(Box<Made>),
     /// An earlier try with the same token got as far as everything but the name.
     Whole(Box<Notebook>),
 }
@@ -127,7 +127,7 @@ impl Making {
         store
             .commit(move |tx| pending.save(tx))
             .map_err(OpenError::from)?;
-        Ok(Begun::Asking(Made { store, report, key }))
+        Ok(Begun::Asking(Box::new(Made { store, report, key })))
     }
 
     /// Takes up what an earlier try with the same token left; clears away what another one left.
@@ -155,7 +155,7 @@ impl Making {
             }
             Some(pending) if pending.token == self.token => {
                 let key = pending.key()?;
-                Ok(Some(Begun::Asking(Made { store, report, key })))
+                Ok(Some(Begun::Asking(Box::new(Made { store, report, key }))))
             }
             _ => {
                 drop(store);

@@ -50,6 +50,8 @@ mod agent;
 mod clock;
 mod enrol;
 mod event;
+#[cfg(test)]
+mod fixtures;
 mod identity;
 mod index;
 mod lease;

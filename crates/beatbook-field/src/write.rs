@@ -97,13 +97,16 @@ impl From<LeaseError> for WriteError {
     }
 }
 
+/// Makes operations from what their author had read.
+type MakeOps = dyn FnOnce(&MergedFields) -> Result<Vec<Op>, WriteError> + Send;
+
 /// A change of a record, before it is checked.
 struct Change {
     target: Target,
     kind: RevisionKind,
     reason: Option<Text>,
     /// Made from what the author had read.
-    ops: Box<dyn FnOnce(&MergedFields) -> Result<Vec<Op>, WriteError> + Send>,
+    ops: Box<MakeOps>,
     recorded_at: Stamp,
 }
 

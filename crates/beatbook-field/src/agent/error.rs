@@ -193,7 +193,9 @@ fn of_code(code: u32, retry_after_ms: u32) -> SyncError {
         CloseCode::NOT_ADMITTED => SyncError::NotAdmitted {
             reason: code.sentence().to_owned(),
         },
-        CloseCode::BUSY | CloseCode::GOING_AWAY | CloseCode::STORE | CloseCode::DONE => {
+        // The server was done before we were: its process ended.
+        CloseCode::DONE => SyncError::Interrupted(Closed::Lost),
+        CloseCode::BUSY | CloseCode::GOING_AWAY | CloseCode::STORE => {
             SyncError::ServerBusy { code, retry_after_ms }
         }
         CloseCode::INCOMPATIBLE => SyncError::Incompatible,
