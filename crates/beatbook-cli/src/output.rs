@@ -45,19 +45,6 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// The same answer, with results going elsewhere.
-    pub(crate) fn redirected<'b>(&'b mut self, out: &'b mut (dyn Write + Send)) -> Output<'b> {
-        Output {
-            out,
-            err: self.err,
-            json: self.json,
-            terminal: Terminal {
-                columns: None,
-                ..self.terminal
-            },
-        }
-    }
-
     /// Prints lines of a result; what could steer a terminal is taken out.
     pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "{}", plain_text(text))

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Subcommand};
 
 use super::write::Place;
-use crate::reference::RecordName;
 use crate::time::Moment;
+use beatbook_field::Reference;
 
 /// The parts of a patrol log.
 #[derive(Debug, Subcommand)]
@@ -69,8 +69,8 @@ pub(crate) struct State {
     #[arg(long, value_name = "ID")]
     pub(crate) beat: Option<String>,
     /// The shift; your open one if left out.
-    #[arg(long, value_name = "RECORD", value_parser = RecordName::parse)]
-    pub(crate) shift: Option<RecordName>,
+    #[arg(long, value_name = "RECORD")]
+    pub(crate) shift: Option<Reference>,
 }
 
 /// Arguments of `patrol segment`.
@@ -107,8 +107,8 @@ pub(crate) struct Fix {
     #[arg(long, value_name = "T", value_parser = Moment::parse, conflicts_with = "file")]
     pub(crate) at: Option<Moment>,
     /// The stretch of patrol that it belongs to.
-    #[arg(long, value_name = "RECORD", value_parser = RecordName::parse)]
-    pub(crate) segment: Option<RecordName>,
+    #[arg(long, value_name = "RECORD")]
+    pub(crate) segment: Option<Reference>,
     /// The duty state in which it was recorded.
     #[arg(long, value_name = "STATE", default_value = "VISIBLE_PATROL")]
     pub(crate) state: String,
@@ -133,8 +133,8 @@ pub(crate) struct Stop {
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub(crate) contacts: u16,
     /// The stretch of patrol that it belongs to.
-    #[arg(long, value_name = "RECORD", value_parser = RecordName::parse)]
-    pub(crate) segment: Option<RecordName>,
+    #[arg(long, value_name = "RECORD")]
+    pub(crate) segment: Option<Reference>,
 }
 
 /// Arguments of `patrol end`.
@@ -144,6 +144,6 @@ pub(crate) struct End {
     #[arg(long, value_name = "T", value_parser = Moment::parse)]
     pub(crate) at: Option<Moment>,
     /// The shift; your open one if left out.
-    #[arg(long, value_name = "RECORD", value_parser = RecordName::parse)]
-    pub(crate) shift: Option<RecordName>,
+    #[arg(long, value_name = "RECORD")]
+    pub(crate) shift: Option<Reference>,
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::Family;
-use crate::reference::RecordName;
 use crate::time::Moment;
+use beatbook_field::Reference;
 
 /// Which records are meant.
 #[derive(Args, Clone, Debug, Default)]
@@ -23,14 +23,17 @@ pub(crate) struct Filter {
     /// Of this family.
     #[arg(long, value_name = "FAMILY", ignore_case = true)]
     pub(crate) family: Option<Family>,
+    /// Show fields of sensitive processing too (ethnicity, health, vulnerability); they are masked otherwise.
+    #[arg(long)]
+    pub(crate) sensitive: bool,
 }
 
 /// Arguments of `show`.
 #[derive(Args, Debug)]
 pub(crate) struct Show {
     /// The record.
-    #[arg(value_name = "RECORD", value_parser = RecordName::parse)]
-    pub(crate) record: RecordName,
+    #[arg(value_name = "RECORD")]
+    pub(crate) record: Reference,
 }
 
 /// Arguments of `list`.

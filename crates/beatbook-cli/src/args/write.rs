@@ -2,8 +2,8 @@
 
 use clap::{ArgGroup, Args};
 
-use crate::reference::RecordName;
 use crate::time::Moment;
+use beatbook_field::Reference;
 
 /// What every new record takes.
 #[derive(Args, Clone, Debug)]
@@ -66,8 +66,8 @@ pub(crate) struct Contact {
 #[derive(Args, Debug)]
 pub(crate) struct Amend {
     /// The record.
-    #[arg(value_name = "RECORD", value_parser = RecordName::parse)]
-    pub(crate) record: RecordName,
+    #[arg(value_name = "RECORD")]
+    pub(crate) record: Reference,
     /// The field and what it shall say; may be repeated.
     #[arg(long = "set", value_name = "FIELD=VALUE", required = true)]
     pub(crate) set: Vec<String>,
@@ -80,8 +80,8 @@ pub(crate) struct Amend {
 #[derive(Args, Debug)]
 pub(crate) struct Supplement {
     /// The record.
-    #[arg(value_name = "RECORD", value_parser = RecordName::parse)]
-    pub(crate) record: RecordName,
+    #[arg(value_name = "RECORD")]
+    pub(crate) record: Reference,
     /// What came to mind; - reads it from standard input.
     #[arg(value_name = "TEXT")]
     pub(crate) text: String,
@@ -92,8 +92,8 @@ pub(crate) struct Supplement {
 #[command(group = ArgGroup::new("what").required(true).args(["text", "range"]))]
 pub(crate) struct Strike {
     /// The record.
-    #[arg(value_name = "RECORD", value_parser = RecordName::parse)]
-    pub(crate) record: RecordName,
+    #[arg(value_name = "RECORD")]
+    pub(crate) record: Reference,
     /// The words to strike, as they stand; they must stand there once.
     #[arg(long, value_name = "WORDS")]
     pub(crate) text: Option<String>,
@@ -115,19 +115,16 @@ pub(crate) struct Strike {
 #[derive(Args, Debug)]
 pub(crate) struct Sign {
     /// The records.
-    #[arg(value_name = "RECORD", required = true, value_parser = RecordName::parse)]
-    pub(crate) records: Vec<RecordName>,
-    /// Your initials; from your name if left out.
-    #[arg(long, value_name = "INITIALS")]
-    pub(crate) initials: Option<String>,
+    #[arg(value_name = "RECORD", required = true)]
+    pub(crate) records: Vec<Reference>,
 }
 
 /// Arguments of `void`.
 #[derive(Args, Debug)]
 pub(crate) struct Void {
     /// The draft.
-    #[arg(value_name = "RECORD", value_parser = RecordName::parse)]
-    pub(crate) record: RecordName,
+    #[arg(value_name = "RECORD")]
+    pub(crate) record: Reference,
     /// Why it is abandoned.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
@@ -138,9 +135,9 @@ pub(crate) struct Void {
 #[command(group = ArgGroup::new("how").required(true).multiple(true).args(["keep", "set"]))]
 pub(crate) struct Resolve {
     /// The record.
-    #[arg(value_name = "RECORD", value_parser = RecordName::parse)]
-    pub(crate) record: RecordName,
-    /// Keep version N, as `beatbook show` numbers them.
+    #[arg(value_name = "RECORD")]
+    pub(crate) record: Reference,
+    /// Keep version N, as `beatbook show` numbers them; other fields can be set beside it.
     #[arg(long, value_name = "N")]
     pub(crate) keep: Option<usize>,
     /// Say what a field shall hold instead; may be repeated.
