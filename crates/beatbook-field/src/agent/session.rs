@@ -9,7 +9,7 @@ use beatbook_core::session::{Event as Said, Initiator, InitiatorInput, Initiator
 use beatbook_core::store::Read;
 use beatbook_proto::frame::Close;
 use beatbook_proto::{CloseCode, Frame, RecordId, ReplicaId};
-use beatbook_quic::{Connection, FrameSender, SendError};
+use beatbook_quic::{Connection, FrameReceiver, FrameSender, SendError};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -100,7 +100,7 @@ pub(super) async fn run<W: Future<Output = Wish>>(
         counts: Counts::default(),
         tell,
     };
-    let mut wished = false;
+    let (mut wished, mut gone) = (false, false);
     let ended = loop {
         let drained = match session.drain() {
             Ok(Drained::Closed) => break Ok(()),
@@ -109,7 +109,11 @@ pub(super) async fn run<W: Future<Output = Wish>>(
         };
         let fed = tokio::select! {
             biased;
-            sent = &mut sending => Err(sent.err().map_or(SyncError::Stopped, SyncError::from)),
+            sent = &mut sending => {
+                gone = true;
+                let why = sent.err().map_or(SyncError::Stopped, SyncError::from);
+                Err(session.last_words(&mut receiver, why).await)
+            }
             wanted = &mut wish, if !wished => {
                 wished = true;
                 match wanted {
@@ -144,7 +148,9 @@ pub(super) async fn run<W: Future<Output = Wish>>(
     }
     // What was shown is in the index before the session is over; what was sent goes out, if the path still works.
     drop((frames, room, shown));
-    let _ = timeout(FAREWELL, &mut sending).await;
+    if !gone {
+        let _ = timeout(FAREWELL, &mut sending).await;
+    }
     let _ = showing.await;
     ended.map(|()| counts)
 }
@@ -169,6 +175,16 @@ impl<F: FnMut(Step, &Counts)> Session<'_, F> {
             _ => {}
         }
         self.feed(InitiatorInput::Frame(frame))
+    }
+
+    /// Where nothing more can be sent, the server may have said why before it went.
+    async fn last_words(&mut self, receiver: &mut FrameReceiver, why: SyncError) -> SyncError {
+        while let Ok(Ok(Some(frame))) = timeout(FAREWELL, receiver.recv()).await {
+            if let Err(said) = self.received(frame.as_bytes()) {
+                return said;
+            }
+        }
+        why
     }
 
     fn replied(&mut self, reply: Reply) -> Result<(), SyncError> {
