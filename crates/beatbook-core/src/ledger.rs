@@ -36,13 +36,13 @@ pub use read::{
 pub use seal::{PartRecord, book_part, next_run, seal_pending};
 pub use write::{Draft, Identity, ReadToken, Written, open_books, void_or_refuse, write};
 
-pub(crate) use accept::{
-    accept_entries, accept_run_entries, is_taken, quarantine_taken, replace_taken,
-};
+pub(crate) use accept::{accept_entries, accept_run_entries, give_up, is_taken, quarantine_taken};
 pub(crate) use publish::{feed_hash_at, feed_sequence_at, publish};
-pub(crate) use reissue::{alias, fold_reissue, innermost, translate};
-pub(crate) use seal::{holding_part, part_of, proof_of, put_part, seal_ending_at};
-pub(crate) use write::open_replicas;
+pub(crate) use reissue::{alias, as_folded, fold_reissue};
+pub(crate) use seal::{
+    drop_other_seals, holding_part, is_known_seal, part_of, proof_of, put_part, seal_ending_at,
+};
+pub(crate) use write::{open_book, open_replicas};
 
 /// Why an operation on the ledger was refused. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -291,7 +291,7 @@ pub(crate) fn head_of_founder(read: &dyn Read, dot: Dot, entry: &Entry) -> Resul
     let founds = |header: &beatbook_proto::Header| {
         header.record.is_none() && !matches!(header.kind, RevisionKind::OPEN | RevisionKind::REISSUE)
     };
-    if !entry.header().as_ref().is_ok_and(founds) || accept::alias(read, dot)?.is_some() {
+    if !entry.header().as_ref().is_ok_and(founds) || reissue::alias(read, dot)?.is_some() {
         return Ok(None);
     }
     let Ok(revision) = Revision::read(dot, entry) else {

@@ -5,6 +5,7 @@
 //! Holds no storage: see `ledger`.
 
 use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use beatbook_proto::{
@@ -111,6 +112,44 @@ impl Field {
         values.any(|value| Some(value) != first)
     }
 
+    /// Applies one operation of a revision; `may_supersede` says whether it may replace register values that its
+    /// author had read.
+    fn write(&mut self, revision: &Revision, place: u16, op: &FieldOp, may_supersede: bool) {
+        let context = &revision.header.context;
+        let item = |write| Item {
+            lamport: revision.header.lamport,
+            dot: revision.dot,
+            place,
+            write,
+        };
+        // A revision's later operation supersedes its earlier ones on the same field.
+        let read = |other: &Item| context.covers(other.dot) || other.dot == revision.dot;
+        let settled = |other: &Item| other.dot == revision.dot || (may_supersede && read(other));
+        match op {
+            FieldOp::Set(value) => {
+                self.items
+                    .retain(|other| !(matches!(other.write, Write::Register(_)) && settled(other)));
+                self.insert(item(Write::Register(value.clone())));
+            }
+            FieldOp::Add(value) => {
+                let member = Write::Member(value.clone());
+                self.items.retain(|other| !(other.write == member && read(other)));
+                self.insert(item(member));
+            }
+            FieldOp::Remove(value) => {
+                let member = Write::Member(value.clone());
+                self.items.retain(|other| !(other.write == member && read(other)));
+            }
+            FieldOp::Append(value) => self.insert(item(Write::Line(value.clone()))),
+            FieldOp::Increment(share) => self.insert(item(Write::Share(*share))),
+            FieldOp::Max(bound) => self.insert(item(Write::Bound(*bound))),
+            FieldOp::Clear => self.items.retain(|other| {
+                let register = matches!(other.write, Write::Register(_));
+                !(if register { settled(other) } else { read(other) })
+            }),
+        }
+    }
+
     fn insert(&mut self, item: Item) {
         let place = self.items.partition_point(|other| *other < item);
         self.items.insert(place, item);
@@ -204,12 +243,50 @@ impl Head {
             .map(|revision| ((revision.header.lamport, revision.dot), revision))
             .collect();
         let history: Vec<&Revision> = set.into_values().collect();
+        Self::fold_sorted(&history, &mut Readings::new())
+    }
+
+    /// Folds revisions in order of Lamport number and dot: whatever a context covers comes before it.
+    fn fold_sorted(history: &[&Revision], readings: &mut Readings) -> Option<Self> {
         let (first, rest) = history.split_first()?;
         let mut head = Self::found(first)?;
-        for (index, revision) in rest.iter().enumerate() {
-            head.apply(revision, &history[..=index])?;
+        let all: VersionVector = history.iter().map(|revision| revision.dot).collect();
+        for revision in rest {
+            // A book may write beside its own earlier entry, with a lower Lamport number: what it wrote before is
+            // demanded of the set, not of the order.
+            let here = revision.record() == head.record && all.covers_all(&revision.header.context);
+            if !here || revision.header.record.is_none() {
+                return None;
+            }
+            let as_read = head.reading_of(revision, history, readings)?;
+            head.write(revision, as_read.as_deref());
         }
         Some(head)
+    }
+
+    /// What the author of a revision saw, where that is not this very state and matters.
+    fn reading_of(
+        &self,
+        revision: &Revision,
+        history: &[&Revision],
+        readings: &mut Readings,
+    ) -> Option<Option<Rc<Self>>> {
+        if self.is_fast_forward(revision) || !settles_silently(revision) {
+            return Some(None);
+        }
+        let context = &revision.header.context;
+        if let Some(known) = readings.get(context) {
+            return Some(Some(Rc::clone(known)));
+        }
+        let covered: Vec<&Revision> = history
+            .iter()
+            .copied()
+            .filter(|other| context.covers(other.dot))
+            .collect();
+        // Readings nest: each is folded once, else their number doubles with every round of concurrent work.
+        let read = Rc::new(Self::fold_sorted(&covered, readings)?);
+        readings.insert(context.clone(), Rc::clone(&read));
+        Some(Some(read))
     }
 
     /// Starts a record from its founding revision.
@@ -265,15 +342,10 @@ impl Head {
         if self.missing(revision).is_some() {
             return None;
         }
-        let as_read = if self.is_fast_forward(revision) || !settles_silently(revision) {
-            None
-        } else {
-            let covered = history
-                .iter()
-                .filter(|other| revision.header.context.covers(other.dot));
-            Some(Self::fold(covered.copied())?)
-        };
-        self.write(revision, as_read.as_ref());
+        let mut history: Vec<&Revision> = history.to_vec();
+        history.sort_by_key(|other| (other.header.lamport, other.dot));
+        let as_read = self.reading_of(revision, &history, &mut Readings::new())?;
+        self.write(revision, as_read.as_deref());
         Some(())
     }
 
@@ -346,46 +418,8 @@ impl Head {
                 .get(field)
                 .is_some_and(Field::has_siblings);
             let may_supersede = kind == RevisionKind::RESOLVE || !siblings;
-            let item = |write| Item {
-                lamport,
-                dot: revision.dot,
-                place,
-                write,
-            };
             let state = self.fields.entry(*field).or_default();
-            // A revision's later operation supersedes its earlier ones on the same field.
-            let read = |other: &Item| context.covers(other.dot) || other.dot == revision.dot;
-            match op {
-                FieldOp::Set(value) => {
-                    state.items.retain(|other| {
-                        let superseded = other.dot == revision.dot || (may_supersede && read(other));
-                        !(matches!(other.write, Write::Register(_)) && superseded)
-                    });
-                    state.insert(item(Write::Register(value.clone())));
-                }
-                FieldOp::Add(value) => {
-                    let member = Write::Member(value.clone());
-                    state
-                        .items
-                        .retain(|other| !(other.write == member && read(other)));
-                    state.insert(item(member));
-                }
-                FieldOp::Remove(value) => {
-                    let member = Write::Member(value.clone());
-                    state
-                        .items
-                        .retain(|other| !(other.write == member && read(other)));
-                }
-                FieldOp::Append(value) => state.insert(item(Write::Line(value.clone()))),
-                FieldOp::Increment(share) => state.insert(item(Write::Share(*share))),
-                FieldOp::Max(bound) => state.insert(item(Write::Bound(*bound))),
-                FieldOp::Clear => state.items.retain(|other| {
-                    let register = matches!(other.write, Write::Register(_));
-                    let superseded =
-                        other.dot == revision.dot || (read(other) && (may_supersede || !register));
-                    !superseded
-                }),
-            }
+            state.write(revision, place, op, may_supersede);
         }
         self.fields.retain(|_, field| !field.items.is_empty());
         let mark = || Mark {
@@ -433,6 +467,9 @@ fn insert_mark(marks: &mut Vec<Mark>, mark: Mark) {
     let place = marks.partition_point(|other| other.dot < mark.dot);
     marks.insert(place, mark);
 }
+
+/// States as their readers saw them, by what those had read.
+type Readings = BTreeMap<VersionVector, Rc<Head>>;
 
 /// Families whose concurrent revisions merge field by field (03-sync section 3). Both patrol families and the
 /// shift take duty states and fixes as lists, so concurrent appends do not conflict.

@@ -213,20 +213,22 @@ impl Read for Transaction<'_> {
 
     fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<Pair>, StoreError> {
         let overlay = self.overlay(table, from, to);
+        let ours = overlay
+            .iter()
+            .rev()
+            .find_map(|(key, value)| Some((key.clone(), value.clone()?)));
         let mut upper = to.to_vec();
-        loop {
-            let base = self.base.last(table, from, &upper)?;
-            let ours = overlay
-                .range(..upper.clone())
-                .rev()
-                .find(|(_, value)| value.is_some());
-            match (base, ours) {
-                (Some((key, _)), _) if matches!(overlay.get(&key), Some(None)) => upper = key,
-                (Some(base), Some((key, _))) if base.0 > *key => return Ok(Some(base)),
-                (_, Some((key, Some(value)))) => return Ok(Some((key.clone(), value.clone()))),
-                (base, _) => return Ok(base),
+        let base = loop {
+            match self.base.last(table, from, &upper)? {
+                Some((key, _)) if matches!(overlay.get(&key), Some(None)) => upper = key,
+                base => break base,
             }
-        }
+        };
+        // Where both have the key, the overlay's value wins: `max_by` keeps the later of equals.
+        Ok(base
+            .into_iter()
+            .chain(ours)
+            .max_by(|one, other| one.0.cmp(&other.0)))
     }
 }
 
@@ -300,3 +302,6 @@ impl<T> core::ops::Deref for Durable<T> {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,11 +68,13 @@ pub(crate) fn accept_entries(
     intake: Intake<'_>,
 ) -> Result<Accepted, LedgerError> {
     let mut accepted = Accepted::default();
-    let mut first_new = None;
+    let whole = run.secret().is_some();
+    // A whole run is kept even where each entry of it had come in parts.
+    let mut first_new = whole.then_some(run.seal().claim.first);
     for verified in run.entries() {
         let Some(stored) = entry(tx, verified.dot)? else {
             first_new.get_or_insert(verified.dot.counter);
-            accept_new(tx, verified, author, intake, &mut accepted)?;
+            accept_new(tx, verified, whole, author, intake, &mut accepted)?;
             continue;
         };
         if stored.entry != verified.entry {
@@ -82,9 +84,9 @@ pub(crate) fn accept_entries(
                 counter: verified.dot.counter,
                 standing: Standing::QUARANTINED_DOT_TAKEN,
             });
-        } else if stored.salt.is_none() {
+        } else if !is_proved_by(tx, verified.dot, run.seal())? {
             first_new.get_or_insert(verified.dot.counter);
-            let salt = Some(verified.salt);
+            let salt = (!whole).then_some(verified.salt);
             save_entry(tx, verified.dot, &StoredEntry { salt, ..stored })?;
         }
     }
@@ -102,6 +104,12 @@ pub(crate) fn accept_entries(
     accepted.verdicts.dedup_by_key(|verdict| verdict.counter);
     save_book(tx, author)?;
     Ok(accepted)
+}
+
+/// True if what is held of this very seal proves the entry.
+fn is_proved_by(read: &dyn Read, dot: Dot, seal: &Seal) -> Result<bool, StoreError> {
+    let record = super::seal::holding_part(read, dot.replica, dot.counter)?;
+    Ok(record.is_some_and(|record| record.seal.hash() == seal.hash()))
 }
 
 /// True if another entry has one of the dots: such a run or part is kept apart whole, so that what is accepted of a
@@ -132,18 +140,12 @@ pub(crate) fn accept_run_entries(
     Ok(accepted)
 }
 
-/// Gives an own closed book's dot to the entry that the server has under it. What stood here must have been
-/// re-issued before.
-pub(crate) fn replace_taken(
-    tx: &mut Transaction<'_>,
-    verified: &VerifiedEntry,
-    author: &mut Book,
-    intake: Intake<'_>,
-) -> Result<Accepted, LedgerError> {
-    tx.remove(Table::Aliases, keys::entry(verified.dot));
-    let mut accepted = Accepted::default();
-    accept_new(tx, verified, false, author, intake, &mut accepted)?;
-    Ok(accepted)
+/// Gives up an own closed book's dot, which another entry has at the server. What stood here must have been re-issued
+/// before.
+pub(crate) fn give_up(tx: &mut Transaction<'_>, dot: Dot) -> Result<(), LedgerError> {
+    tx.remove(Table::Aliases, keys::entry(dot));
+    tx.remove(Table::Entries, keys::entry(dot));
+    Ok(())
 }
 
 fn accept_new(

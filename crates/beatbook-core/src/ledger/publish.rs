@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use beatbook_proto::limits::{FEED_BYTES_MAX, FEED_ITEMS_MAX};
 use beatbook_proto::{
-    Code, Dot, FeedItem, Hash, OfficerId, Part, RecordId, ReplicaId, Scope, Value, feed as wire, field,
+    Code, Dot, Entry, FeedItem, Hash, OfficerId, Part, RecordId, ReplicaId, Scope, Value, feed as wire, field,
 };
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +60,13 @@ impl FeedRecord {
             _ if steps >= self.steps() => self.hash,
             FeedStep::Left(_) => self.hash,
             FeedStep::Entries { first, .. } => (0..steps).fold(self.before, |hash, step| {
-                wire::hash_after_entry(&hash, Dot { counter: first.counter.saturating_add(step), ..first })
+                wire::hash_after_entry(
+                    &hash,
+                    Dot {
+                        counter: first.counter.saturating_add(step),
+                        ..first
+                    },
+                )
             }),
         }
     }
@@ -200,8 +206,12 @@ pub(crate) fn feed_hash_at(read: &dyn Read, feed: &[u8], position: u64) -> Resul
     if position == 0 {
         return Ok(Some(Hash::default()));
     }
-    let Some((end, record)) = row_at(read, feed, position)? else { return Ok(None) };
-    Ok(Some(record.hash_after((position + record.steps()).saturating_sub(end))))
+    let Some((end, record)) = row_at(read, feed, position)? else {
+        return Ok(None);
+    };
+    Ok(Some(
+        record.hash_after((position + record.steps()).saturating_sub(end)),
+    ))
 }
 
 /// The server's sequence number of the commit that gave out a position.
@@ -212,7 +222,9 @@ pub(crate) fn feed_sequence_at(read: &dyn Read, feed: &[u8], position: u64) -> R
 /// The row that a position falls into, with the position after it.
 fn row_at(read: &dyn Read, feed: &[u8], position: u64) -> Result<Option<(u64, FeedRecord)>, StoreError> {
     let (from, to) = (keys::feed_item(feed, position), keys::feed_item(feed, u64::MAX));
-    let Some((key, bytes)) = read.scan(Table::Feeds, &from, &to, 1)?.into_iter().next() else { return Ok(None) };
+    let Some((key, bytes)) = read.scan(Table::Feeds, &from, &to, 1)?.into_iter().next() else {
+        return Ok(None);
+    };
     Ok(Some((keys::feed_position(&key), decode(Table::Feeds, &bytes)?)))
 }
 
@@ -265,7 +277,10 @@ impl Pages {
             Step::Entry(dot) => wire::hash_after_entry(&before, dot),
             Step::Left(record) => wire::hash_after_departure(&before, record),
         };
-        page.end = FeedEnd { position: page.end.position + 1, hash };
+        page.end = FeedEnd {
+            position: page.end.position + 1,
+            hash,
+        };
         if let (Some(open), Step::Entry(dot)) = (&mut page.open, step)
             && let FeedStep::Entries { first, count } = &mut open.step
             && first.replica == dot.replica
@@ -280,7 +295,12 @@ impl Pages {
             Step::Left(record) => FeedStep::Left(record),
         };
         let position = page.end.position - 1;
-        let next = FeedRecord { step, before, hash, sequence: self.sequence };
+        let next = FeedRecord {
+            step,
+            before,
+            hash,
+            sequence: self.sequence,
+        };
         if let Some(full) = page.open.replace(next) {
             save(tx, Table::Feeds, keys::feed_item(&feed, position), &full)?;
         }
@@ -308,6 +328,8 @@ struct Gathering<'a> {
     /// Which entries go into which part: parts are of one held record of one seal each.
     groups: Vec<(PartRecord, BTreeSet<u64>)>,
     bytes: usize,
+    /// Records looked up, and whether they are of the scope.
+    in_scope: BTreeMap<RecordId, bool>,
 }
 
 impl<'a> Gathering<'a> {
@@ -322,6 +344,7 @@ impl<'a> Gathering<'a> {
             batch,
             groups: Vec::new(),
             bytes: 0,
+            in_scope: BTreeMap::new(),
         }
     }
 
@@ -331,17 +354,28 @@ impl<'a> Gathering<'a> {
         let (first, count) = match record.step {
             FeedStep::Entries { first, count } => (first, u64::from(count)),
             FeedStep::Left(left) => {
-                if !self.batch.items.iter().all(|item| matches!(item, FeedItem::Left(_))) {
+                if !self
+                    .batch
+                    .items
+                    .iter()
+                    .all(|item| matches!(item, FeedItem::Left(_)))
+                {
                     return Ok(false);
                 }
                 self.batch.items.push(FeedItem::Left(left));
-                self.batch.to = FeedEnd { position: self.batch.to.position + 1, hash: record.hash };
+                self.batch.to = FeedEnd {
+                    position: self.batch.to.position + 1,
+                    hash: record.hash,
+                };
                 return Ok(true);
             }
         };
         let mut hash = record.hash_after(skip);
         for step in skip..count {
-            let dot = Dot { counter: first.counter.saturating_add(step), ..first };
+            let dot = Dot {
+                counter: first.counter.saturating_add(step),
+                ..first
+            };
             if self.batch.items.len() >= FEED_ITEMS_MAX {
                 return Ok(false);
             }
@@ -351,7 +385,10 @@ impl<'a> Gathering<'a> {
                 return Ok(false);
             }
             hash = wire::hash_after_entry(&hash, dot);
-            self.batch.to = FeedEnd { position: self.batch.to.position + 1, hash };
+            self.batch.to = FeedEnd {
+                position: self.batch.to.position + 1,
+                hash,
+            };
         }
         Ok(true)
     }
@@ -368,12 +405,37 @@ impl<'a> Gathering<'a> {
         self.batch.items.push(FeedItem::Held { first: dot, count: 1 });
     }
 
+    /// True if the entry's record is of the scope to this day. What has left since is passed over: who was not there
+    /// before has no right to it, and who comes back to it is sent it whole.
+    fn is_in_scope(&mut self, dot: Dot, stored: &Entry) -> Result<bool, StoreError> {
+        if !matches!(self.reader.scope, Scope::Beat { .. }) {
+            return Ok(true);
+        }
+        let Some(revision) = super::as_folded(self.read, dot, stored)? else {
+            return Ok(false);
+        };
+        let record = revision.record();
+        if let Some(known) = self.in_scope.get(&record) {
+            return Ok(*known);
+        }
+        let scopes = head(self.read, record)?
+            .map(|head| head.scopes)
+            .unwrap_or_default();
+        let found = scopes.contains(self.reader.scope);
+        self.in_scope.insert(record, found);
+        Ok(found)
+    }
+
     fn push_entry(&mut self, dot: Dot) -> Result<bool, StoreError> {
         let damaged = |what| StoreError::Corrupt {
             table: Table::Feeds as u8,
             what,
         };
         let stored = entry(self.read, dot)?.ok_or(damaged("a published entry is not held"))?;
+        if !self.is_in_scope(dot, &stored.entry)? {
+            self.push_held(dot);
+            return Ok(true);
+        }
         let size = stored.entry.byte_len() + ENTRY_OVERHEAD_BYTES;
         if self.bytes > 0 && self.bytes + size > FEED_BYTES_MAX {
             return Ok(false);

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use beatbook_proto::{Body, Dot, Header, RecordId, ReplicaKind, Standing};
 
-use super::{Book, QuarantinedEntry, StoredEntry, decode, entry, head, load, seal};
+use super::{Book, QuarantinedEntry, StoredEntry, decode, entry, head, load, reissue, seal};
 use crate::keys;
 use crate::merge::Head;
 use crate::store::{Read, StoreError, Table};
@@ -135,7 +135,10 @@ pub fn heads(read: &dyn Read, after: Option<RecordId>, limit: usize) -> Result<V
         from.clone_from(last);
         from.push(0);
         for (key, bytes) in page {
-            let damaged = StoreError::Corrupt { table: Table::Entries as u8, what: "an entry's key does not read" };
+            let damaged = StoreError::Corrupt {
+                table: Table::Entries as u8,
+                what: "an entry's key does not read",
+            };
             let dot = Dot::from_key(&key).ok_or(damaged)?;
             let stored: StoredEntry = decode(Table::Entries, &bytes)?;
             let founds = stored.entry.header().is_ok_and(|header| header.record.is_none());

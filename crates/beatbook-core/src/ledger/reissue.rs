@@ -70,10 +70,14 @@ pub(crate) fn as_folded(read: &dyn Read, dot: Dot, entry: &Entry) -> Result<Opti
     };
     if wrapped {
         let now = alias_for(read, prior, dot.replica)?.map(|alias| alias.now);
-        prior.counter = now.filter(|now| now.replica == dot.replica).map_or(0, |now| now.counter);
+        prior.counter = now
+            .filter(|now| now.replica == dot.replica)
+            .map_or(0, |now| now.counter);
     } else {
         // Earlier entries that go on under other dots come in the order of those.
-        while let Some(alias) = alias_for(read, prior, dot.replica)? {
+        while let Some(alias) =
+            alias_for(read, prior, dot.replica)?.filter(|alias| alias.prior < prior.counter)
+        {
             prior.counter = alias.prior;
         }
     }
@@ -105,13 +109,33 @@ pub(crate) fn translate(
     let mut translated = VersionVector::new();
     for dot in context.iter() {
         let mut at = dot;
-        while let Some(alias) = alias_for(read, at, reader)? {
-            translated.cover(alias.now);
-            at.counter = alias.prior;
+        while at.counter > 0 {
+            at.counter = match alias_for(read, at, reader)? {
+                Some(alias) => {
+                    translated.cover(alias.now);
+                    if alias.prior < at.counter { alias.prior } else { 0 }
+                }
+                None => {
+                    translated.cover(at);
+                    prior_if_any_was_reissued(read, at)?
+                }
+            };
         }
-        translated.cover(at);
     }
     Ok(translated)
+}
+
+/// The entry before `at` on its record, where it or one before it may have been re-issued: what covers `at` covers that
+/// too, and so has to cover what stands for it. 0 where there is nothing to look for.
+fn prior_if_any_was_reissued(read: &dyn Read, at: Dot) -> Result<u64, StoreError> {
+    let first = keys::book(at.replica);
+    if read.last(Table::Aliases, &first, &keys::entry(at))?.is_none() {
+        return Ok(0);
+    }
+    let header = entry(read, at)?.and_then(|stored| stored.entry.header().ok());
+    let prior = header.map_or(0, |header| header.prior);
+    // Bytes of a peer: a prior that does not lie before would never end.
+    Ok(if prior < at.counter { prior } else { 0 })
 }
 
 /// Takes in a re-issue: from now on the original dots are other names of this one.
@@ -128,8 +152,17 @@ pub(crate) fn reissue(
     };
     if let Some(other) = other_reissue(tx, dot, &chain)? {
         // Issued again twice: the one that came first stands for both, under every name.
-        let prior = alias_for(tx, Dot { counter: inner.header.prior, ..inner.dot }, dot.replica)?;
-        let prior = prior.filter(|prior| prior.now.replica == dot.replica).map_or(0, |prior| prior.now.counter);
+        let prior = alias_for(
+            tx,
+            Dot {
+                counter: inner.header.prior,
+                ..inner.dot
+            },
+            dot.replica,
+        )?;
+        let prior = prior
+            .filter(|prior| prior.now.replica == dot.replica)
+            .map_or(0, |prior| prior.now.counter);
         save(tx, Table::Aliases, keys::entry(dot), &Alias { now: other, prior })?;
         queue.push_back(dot);
         return Ok(Standing::KEPT);
@@ -147,7 +180,8 @@ pub(crate) fn reissue(
     match folded_before {
         Some((before, name)) => refold(tx, &before, name, dot, accepted)?,
         None => {
-            let already = alias_for(tx, inner.record(), dot.replica)?.map_or(inner.record(), |alias| alias.now);
+            let already =
+                alias_for(tx, inner.record(), dot.replica)?.map_or(inner.record(), |alias| alias.now);
             let holds = head(tx, already)?.is_some_and(|head| head.holds(dot));
             if !holds {
                 let standing = fold_one(tx, dot, envelope, queue, accepted)?;
@@ -203,7 +237,8 @@ fn take_names(
             inner.header.prior
         } else {
             let now = alias_for(tx, first_prior, original.dot.replica)?.map(|alias| alias.now);
-            now.filter(|now| now.replica == original.dot.replica).map_or(0, |now| now.counter)
+            now.filter(|now| now.replica == original.dot.replica)
+                .map_or(0, |now| now.counter)
         };
         let named = Alias { now: dot, prior };
         for reader in readers(tx, dot.replica)? {

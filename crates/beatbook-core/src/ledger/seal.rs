@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use beatbook_proto::limits::{RUN_BYTES_MAX, RUN_ENTRIES_MAX};
+use beatbook_proto::limits::{RUN_BYTES_MAX, RUN_ENTRIES_MAX, UNPACKED_BYTES_MAX};
 use beatbook_proto::merkle::{self, Commitment, Hash};
 use beatbook_proto::{
     Dot, Entry, List, Part, Proof, ReplicaId, Run, RunSecret, Salt, Seal, SealClaim, Signer, VerifiedRun,
@@ -55,6 +55,8 @@ pub fn seal_pending(
         return Ok(None);
     }
     let first = book.sealed + 1;
+    // However well it packs: a peer unpacks no more than this.
+    let unpacked_bytes_max = unpacked_bytes_max.min(RUN_UNPACKED_BYTES_MAX);
     let mut entries = pending(tx, replica, first, book.held, unpacked_bytes_max)?;
     while entries.len() > 1 && packed_len(&entries)? > RUN_BYTES_MAX {
         entries.truncate(entries.len() / 2);
@@ -134,8 +136,19 @@ pub(crate) fn part_of(
     let mut entries = Vec::with_capacity(counters.len());
     let mut salts = Vec::with_capacity(counters.len());
     for counter in counters {
-        let Some(stored) = entry(read, Dot { replica: claim.replica, counter: *counter })? else { return Ok(None) };
-        let Some(salt) = salt_of(record, &stored, *counter) else { return Ok(None) };
+        let Some(stored) = entry(
+            read,
+            Dot {
+                replica: claim.replica,
+                counter: *counter,
+            },
+        )?
+        else {
+            return Ok(None);
+        };
+        let Some(salt) = salt_of(record, &stored, *counter) else {
+            return Ok(None);
+        };
         salts.push(salt);
         entries.push((*counter, stored.entry));
     }
@@ -182,6 +195,27 @@ pub(crate) fn put_part(
     )
 }
 
+/// Drops what is kept of other seals over the same entries of an own book: the server has another history of it.
+pub(crate) fn drop_other_seals(tx: &mut Transaction<'_>, seal: &Seal) -> Result<(), LedgerError> {
+    let claim = &seal.claim;
+    let (mut from, to) = (
+        keys::part(claim.replica, claim.first, 0),
+        keys::after(&keys::book(claim.replica)),
+    );
+    while let Some((key, bytes)) = tx.scan(Table::Seals, &from, &to, 1)?.into_iter().next() {
+        let record: PartRecord = decode(Table::Seals, &bytes)?;
+        if record.seal.claim.first > claim.last {
+            break;
+        }
+        from.clone_from(&key);
+        from.push(0);
+        if record.seal.hash() != seal.hash() {
+            tx.remove(Table::Seals, key);
+        }
+    }
+    Ok(())
+}
+
 /// The part record of a verified run, for [`put_part`].
 pub(crate) fn part_record(run: &VerifiedRun) -> PartRecord {
     PartRecord {
@@ -212,17 +246,44 @@ pub(crate) fn seal_ending_at(
     Ok(None)
 }
 
+/// True if a part under this very seal is kept: it was verified then.
+pub(crate) fn is_known_seal(read: &dyn Read, seal: &Seal) -> Result<bool, StoreError> {
+    let from = keys::entry(Dot {
+        replica: seal.claim.replica,
+        counter: seal.claim.last,
+    });
+    let Some((_, bytes)) = read
+        .scan(Table::Seals, &from, &keys::after(&from), 1)?
+        .into_iter()
+        .next()
+    else {
+        return Ok(false);
+    };
+    let record: PartRecord = decode(Table::Seals, &bytes)?;
+    Ok(record.seal == *seal)
+}
+
 /// The salt, seal and proof of an entry, for an envelope around it; `None` while it is not sealed.
 pub(crate) fn proof_of(read: &dyn Read, dot: Dot) -> Result<Option<(Salt, Seal, Proof)>, StoreError> {
-    let Some(record) = holding_part(read, dot.replica, dot.counter)? else { return Ok(None) };
-    let Some(part) = part_of(read, &record, &[dot.counter])? else { return Ok(None) };
-    let Some(stored) = entry(read, dot)? else { return Ok(None) };
+    let Some(record) = holding_part(read, dot.replica, dot.counter)? else {
+        return Ok(None);
+    };
+    let Some(part) = part_of(read, &record, &[dot.counter])? else {
+        return Ok(None);
+    };
+    let Some(stored) = entry(read, dot)? else {
+        return Ok(None);
+    };
     Ok(salt_of(&record, &stored, dot.counter).map(|salt| (salt, part.seal, part.proof)))
 }
 
 /// The salt of a held entry: its own, or the one that derives from its run's secret.
 fn salt_of(record: &PartRecord, stored: &super::StoredEntry, counter: u64) -> Option<Salt> {
-    let derived = || record.secret.map(|secret| secret.salt(record.seal.claim.replica, counter));
+    let derived = || {
+        record
+            .secret
+            .map(|secret| secret.salt(record.seal.claim.replica, counter))
+    };
     stored.salt.or_else(derived)
 }
 
@@ -292,6 +353,8 @@ fn whole_part(read: &dyn Read, replica: ReplicaId, first: u64) -> Result<Option<
     }
 }
 
+/// Most bytes of entries in one run before compression: with lengths and seal it still fits a frame.
+const RUN_UNPACKED_BYTES_MAX: usize = UNPACKED_BYTES_MAX / 2;
 /// Most part records of one seal looked at.
 const PARTS_SCANNED_MAX: usize = 64;
 /// What a run carries beside its entries: seal, secret and lengths.

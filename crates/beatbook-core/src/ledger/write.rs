@@ -2,13 +2,15 @@
 
 use alloc::vec::Vec;
 
-use beatbook_proto::limits::CONTEXT_REPLICAS_MAX;
+use beatbook_proto::codec::CodecError;
+use beatbook_proto::limits::{BODY_BYTES_MAX, CONTEXT_REPLICAS_MAX};
 use beatbook_proto::{
     Body, Code, Dot, EnrolmentId, Entry, FieldId, FieldOp, Header, List, OfficerId, Opening, PublicKey,
     RecordId, ReplicaId, ReplicaKind, Revision, RevisionKind, Stamp, Standing, Text, VersionVector,
 };
 use serde::{Deserialize, Serialize};
 
+use super::reissue::translate;
 use super::{
     Book, LedgerError, StoredEntry, book, head, revisions, save_book, save_entry, save_head, save_meta,
 };
@@ -77,7 +79,7 @@ pub struct Identity {
     pub key: PublicKey,
 }
 
-/// Opens a book and a trace for the enrolment; earlier ones are closed and become read-only history.
+/// Opens a book and a trace for the enrolment; all earlier ones are closed and become read-only history.
 pub fn open_books(
     tx: &mut Transaction<'_>,
     identity: &Identity,
@@ -85,48 +87,54 @@ pub fn open_books(
     opened_at: Stamp,
 ) -> Result<(), LedgerError> {
     let earlier = open_replicas(tx)?;
-    let [book_id, trace_id] = replicas;
-    for (kind, replica) in [(ReplicaKind::Book, book_id), (ReplicaKind::Trace, trace_id)] {
-        let follows = earlier.map(|open| open.of(kind));
-        if let Some(mut closed) = follows.map(|replica| book(tx, replica)).transpose()?.flatten() {
-            closed.closed = true;
-            save_book(tx, &closed)?;
-        }
-        let opening = Opening {
-            domain: code(Opening::DOMAIN)?,
-            force: identity.force.clone(),
-            replica,
-            kind,
-            officer: identity.officer,
-            enrolment: identity.enrolment,
-            key: identity.key.clone(),
-            follows,
-            opened_at,
-        };
-        let header = Header {
-            record: None,
-            family: code(beatbook_proto::field::BOOK_FAMILY)?,
-            kind: RevisionKind::OPEN,
-            schema: 1,
-            context: VersionVector::new(),
-            prior: 0,
-            lamport: 1,
-            fields: List::default(),
-        };
-        let entry = Entry::new(&header, &opening).map_err(LedgerError::TooLarge)?;
-        let mut opened = Book::new(opening, true);
-        opened.held = 1;
-        save_book(tx, &opened)?;
-        save_entry(tx, Dot { replica, counter: 1 }, &own_entry(entry))?;
+    // Books that carry on what was re-issued are as old as the rest of the store.
+    for mut own in super::own_books(tx)?.into_iter().filter(|own| !own.closed) {
+        own.closed = true;
+        save_book(tx, &own)?;
     }
-    save_meta(
-        tx,
-        OPEN_REPLICAS,
-        &OpenReplicas {
-            book: book_id,
-            trace: trace_id,
-        },
-    )
+    let [book, trace] = replicas;
+    for (kind, replica) in [(ReplicaKind::Book, book), (ReplicaKind::Trace, trace)] {
+        let follows = earlier.map(|open| open.of(kind));
+        open_book(tx, identity, replica, kind, follows, opened_at)?;
+    }
+    save_meta(tx, OPEN_REPLICAS, &OpenReplicas { book, trace })
+}
+
+/// Opens one book or trace: writes its first entry.
+pub(crate) fn open_book(
+    tx: &mut Transaction<'_>,
+    identity: &Identity,
+    replica: ReplicaId,
+    kind: ReplicaKind,
+    follows: Option<ReplicaId>,
+    opened_at: Stamp,
+) -> Result<(), LedgerError> {
+    let opening = Opening {
+        domain: code(Opening::DOMAIN)?,
+        force: identity.force.clone(),
+        replica,
+        kind,
+        officer: identity.officer,
+        enrolment: identity.enrolment,
+        key: identity.key.clone(),
+        follows,
+        opened_at,
+    };
+    let header = Header {
+        record: None,
+        family: code(beatbook_proto::field::BOOK_FAMILY)?,
+        kind: RevisionKind::OPEN,
+        schema: 1,
+        context: VersionVector::new(),
+        prior: 0,
+        lamport: 1,
+        fields: List::default(),
+    };
+    let entry = Entry::new(&header, &opening).map_err(LedgerError::TooLarge)?;
+    let mut opened = Book::new(opening, true);
+    opened.held = 1;
+    save_book(tx, &opened)?;
+    save_entry(tx, Dot { replica, counter: 1 }, &own_entry(entry))
 }
 
 /// Writes a draft as the next entry of its log, and folds it into its record.
@@ -137,56 +145,30 @@ pub fn write(tx: &mut Transaction<'_>, draft: Draft) -> Result<Written, LedgerEr
         replica,
         counter: book.held + 1,
     };
-    if draft.kind.needs_reason()
-        && draft
-            .reason
-            .as_ref()
-            .is_none_or(|reason| reason.as_str().trim().is_empty())
-    {
+    let reason = draft
+        .reason
+        .as_ref()
+        .is_some_and(|reason| !reason.as_str().trim().is_empty());
+    if draft.kind.needs_reason() && !reason {
         return Err(LedgerError::ReasonMissing);
     }
-    let (standing_head, settles) = match &draft.token {
+    let (standing, settles) = match &draft.token {
         None => (None, Vec::new()),
         Some(token) => {
-            let (head, settles) = check_change(tx, &draft, token)?;
+            let token = renamed(tx, token, replica)?;
+            let (head, settles) = check_change(tx, &draft, &token)?;
             if draft.kind == RevisionKind::VOID {
                 void_or_refuse(&head, replica)?;
             }
-            (Some(head), settles)
+            (Some((head, token.vector)), settles)
         }
     };
-    let context = draft
-        .token
-        .as_ref()
-        .map(|token| token.vector.clone())
-        .unwrap_or_default();
-    let header = Header {
-        record: draft.token.as_ref().map(|token| token.record),
-        family: standing_head
-            .as_ref()
-            .map_or(draft.family, |head| head.family.clone()),
-        kind: draft.kind,
-        schema: draft.schema,
-        lamport: 1 + standing_head
-            .as_ref()
-            .map_or(0, |head| lamport_of(head, &context)),
-        prior: standing_head.as_ref().map_or(0, |head| head.prior(replica)),
-        context,
-        fields: fields_of(&draft.ops),
-    };
-    let body = Body {
-        recorded_at: draft.recorded_at,
-        reason: draft.reason,
-        settles: List(settles),
-        ops: List(draft.ops),
-    };
-    let entry = Entry::new(&header, &body).map_err(LedgerError::TooLarge)?;
-    let revision = Revision { dot, header, body };
-    let head = match standing_head {
+    let (revision, entry) = revision(dot, draft, standing.as_ref(), settles)?;
+    let head = match standing {
         None => {
             Head::found(&revision).ok_or(LedgerError::PeerMisbehaved("a founding revision with a context"))?
         }
-        Some(mut head) => {
+        Some((mut head, _)) => {
             let history = if head.is_fast_forward(&revision) {
                 Vec::new()
             } else {
@@ -207,6 +189,45 @@ pub fn write(tx: &mut Transaction<'_>, draft: Draft) -> Result<Written, LedgerEr
     Ok(Written {
         dot,
         record: revision.record(),
+    })
+}
+
+/// The revision that a draft becomes, and the bytes that it is kept as. `standing` is the record as it stands with
+/// what the author had read of it.
+fn revision(
+    dot: Dot,
+    draft: Draft,
+    standing: Option<&(Head, VersionVector)>,
+    settles: Vec<Dot>,
+) -> Result<(Revision, Entry), LedgerError> {
+    let header = Header {
+        record: standing.map(|(head, _)| head.record),
+        family: standing.map_or(draft.family, |(head, _)| head.family.clone()),
+        kind: draft.kind,
+        schema: draft.schema,
+        lamport: 1 + standing.map_or(0, |(head, context)| lamport_of(head, context)),
+        prior: standing.map_or(0, |(head, _)| head.prior(dot.replica)),
+        context: standing.map(|(_, context)| context.clone()).unwrap_or_default(),
+        fields: fields_of(&draft.ops),
+    };
+    let body = Body {
+        recorded_at: draft.recorded_at,
+        reason: draft.reason,
+        settles: List(settles),
+        ops: List(draft.ops),
+    };
+    let entry = Entry::new(&header, &body).map_err(LedgerError::TooLarge)?;
+    if entry.byte_len() > ENTRY_BYTES_MAX {
+        return Err(LedgerError::TooLarge(CodecError::TooLarge));
+    }
+    Ok((Revision { dot, header, body }, entry))
+}
+
+/// The token under the names that record and entries answer to by now: some may have been re-issued since it was read.
+fn renamed(read: &dyn Read, token: &ReadToken, reader: ReplicaId) -> Result<ReadToken, StoreError> {
+    Ok(ReadToken {
+        record: super::record_name(read, token.record)?,
+        vector: translate(read, &token.vector, reader)?,
     })
 }
 
@@ -261,7 +282,9 @@ fn check_change(
     if !head.vector.covers_all(&token.vector) {
         return Err(LedgerError::NoSuchRecord(record));
     }
-    if token.vector.len() > CONTEXT_REPLICAS_MAX {
+    let replica = open_replicas(tx)?.ok_or(LedgerError::NoBook)?.of(draft.log);
+    let another = usize::from(head.prior(replica) == 0);
+    if head.vector.len() + another > CONTEXT_REPLICAS_MAX {
         return Err(LedgerError::ContextFull(record));
     }
     let as_read = as_read(tx, &head, &token.vector)?.ok_or(LedgerError::NoSuchRecord(record))?;
@@ -316,3 +339,5 @@ fn code(word: &str) -> Result<Code, LedgerError> {
 }
 
 const OPEN_REPLICAS: &str = "open replicas";
+/// Largest entry written: a re-issue, closed in again a few times, has to hold it whole with its proofs.
+const ENTRY_BYTES_MAX: usize = BODY_BYTES_MAX - (8 << 10);

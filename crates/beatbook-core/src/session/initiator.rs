@@ -88,7 +88,14 @@ pub struct Initiator {
     unreceipted: BTreeSet<(ReplicaId, u64)>,
     /// Store operations under way.
     pending_ops: usize,
-    wants_offers: bool,
+    /// Books closed in this session: nothing of them is sent any more.
+    forked: BTreeSet<ReplicaId>,
+    /// What is held of others' books is to be offered until the server lacks nothing of it.
+    offering: bool,
+    /// Offers that the server has not answered.
+    unanswered: usize,
+    /// What the server lacked by its answers in this round, and in the round before.
+    lacking: [Vec<(Dot, u32)>; 2],
     reissue_due: bool,
     caught_up: bool,
     /// The app was told that all is done, and nothing has happened since.
@@ -119,7 +126,10 @@ impl Initiator {
             sent: BTreeMap::new(),
             unreceipted: BTreeSet::new(),
             pending_ops: 0,
-            wants_offers: false,
+            forked: BTreeSet::new(),
+            offering: false,
+            unanswered: 0,
+            lacking: [Vec::new(), Vec::new()],
             reissue_due: false,
             caught_up: false,
             settled: false,
@@ -171,7 +181,6 @@ impl Initiator {
                     return Err(SessionError::Incompatible);
                 }
                 self.phase = Phase::Open;
-                self.wants_offers = welcome.wants_offers;
                 self.event(Event::Welcomed {
                     server_now_ms: welcome.now_ms,
                 });
@@ -180,7 +189,16 @@ impl Initiator {
             (Phase::Open, Frame::Receipt(receipt)) => self.store(DeviceOp::Receipt(*receipt)),
             (Phase::Open, Frame::Feed(feed)) => self.store(DeviceOp::Feed(*feed)),
             (Phase::Open, Frame::Verdicts(verdicts)) => self.store(DeviceOp::Verdicts(verdicts)),
-            (Phase::Open, Frame::Want(Offer { stretches })) => self.store(DeviceOp::Parts(stretches.0)),
+            (Phase::Open, Frame::Want(Offer { stretches })) if self.unanswered > 0 => {
+                self.unanswered -= 1;
+                let [lacking, _] = &mut self.lacking;
+                lacking.extend(stretches.iter().copied());
+                if stretches.is_empty() {
+                    self.round_of_offers();
+                } else {
+                    self.store(DeviceOp::Parts(stretches.0));
+                }
+            }
             (Phase::Open, Frame::CaughtUp) => self.caught_up = true,
             (_, other) => return Err(SessionError::OutOfOrder(other.kind())),
         }
@@ -192,7 +210,7 @@ impl Initiator {
             DeviceReply::Prepared(prepared) => self.prepared(prepared),
             DeviceReply::NextRun(run) => {
                 self.reading_run = false;
-                if let Some(run) = run {
+                if let Some(run) = run.filter(|run| !self.forked.contains(&run.seal.claim.replica)) {
                     let claim = &run.seal.claim;
                     let (replica, last) = (claim.replica, claim.last);
                     self.sent.insert(replica, last);
@@ -210,12 +228,16 @@ impl Initiator {
                 self.unreceipted
                     .retain(|(book, last)| *book != replica || *last > upto);
                 if taken {
-                    self.fork();
+                    self.fork(replica);
                 } else {
                     self.event(Event::Safe { replica, upto });
                 }
+                self.read_next_run();
             }
             DeviceReply::Fed(fed) => {
+                for replica in fed.forked {
+                    self.fork(replica);
+                }
                 if !fed.changed.is_empty() {
                     self.event(Event::Changed(fed.changed));
                 }
@@ -228,6 +250,7 @@ impl Initiator {
                 for part in parts {
                     self.send(Frame::Part(Box::new(part)));
                 }
+                self.round_of_offers();
             }
             DeviceReply::Reissued(count) => {
                 if count > 0 {
@@ -235,7 +258,7 @@ impl Initiator {
                     self.prepare();
                 }
             }
-            DeviceReply::Verdicts => {}
+            DeviceReply::Offered | DeviceReply::Verdicts => {}
         }
         Ok(())
     }
@@ -277,35 +300,57 @@ impl Initiator {
             self.event(Event::Rewound { replica, after });
         }
         self.reissue_due |= welcomed.reissue_due;
-        if welcomed.forked {
-            self.fork();
+        for replica in welcomed.forked {
+            self.fork(replica);
         }
-        if self.wants_offers {
+        if welcomed.offers_due {
+            self.offering = true;
             self.store(DeviceOp::Offers);
         }
         self.read_next_run();
     }
 
-    /// A book turned out to have another history at the server: it is closed, its successor is sent.
-    fn fork(&mut self) {
-        self.unreceipted.clear();
-        self.to_send.clear();
+    /// A book turned out to have another history at the server: all open books are closed, their successors are sent.
+    fn fork(&mut self, replica: ReplicaId) {
+        self.unreceipted.retain(|(book, _)| *book != replica);
+        self.to_send.retain(|(book, _)| *book != replica);
         self.reissue_due = true;
-        self.event(Event::Forked);
-        self.prepare();
+        if self.forked.insert(replica) {
+            self.event(Event::Forked);
+            self.prepare();
+        }
     }
 
     /// Offers everything held of others' books, in frames of bounded size.
     fn offer(&mut self, stretches: Vec<(Dot, u32)>) {
         for chunk in stretches.chunks(BOOKS_MAX) {
+            self.unanswered += 1;
             self.send(Frame::Offer(Offer {
                 stretches: List(chunk.to_vec()),
             }));
         }
+        self.round_of_offers();
+    }
+
+    /// Once every offer is answered and what was wanted is sent: offers again, until an answer shows that the server
+    /// has it all, or will not have the rest. Only an answer to a later offer says that parts have become durable.
+    fn round_of_offers(&mut self) {
+        if self.unanswered > 0 || !self.offering {
+            return;
+        }
+        let [lacking, before] = &mut self.lacking;
+        if lacking.is_empty() || lacking == before {
+            self.offering = false;
+            self.store(DeviceOp::Offered);
+        } else {
+            *before = core::mem::take(lacking);
+            self.store(DeviceOp::Offers);
+        }
     }
 
     fn read_next_run(&mut self) {
-        if self.reading_run {
+        // A window, so that neither side holds more than so many runs for the other: before Welcome all of them wait.
+        if self.reading_run || self.unreceipted.len() >= RUNS_IN_FLIGHT_MAX {
             return;
         }
         if let Some((replica, after)) = self.to_send.pop_front() {
@@ -326,13 +371,14 @@ impl Initiator {
         let idle = self.phase == Phase::Open
             && self.caught_up
             && self.pending_ops == 0
+            && !self.offering
             && self.to_send.is_empty()
             && self.unreceipted.is_empty();
         if !idle || self.settled {
             return;
         }
-        // What others re-offer comes first: an original that turns up need not be issued again.
-        if core::mem::take(&mut self.reissue_due) && !self.wants_offers {
+        // What is offered comes first: an original that turns up need not be issued again.
+        if core::mem::take(&mut self.reissue_due) {
             self.store(DeviceOp::Reissue);
             return;
         }
@@ -365,3 +411,6 @@ impl Initiator {
         self.outputs.push_back(InitiatorOutput::Event(event));
     }
 }
+
+/// Most runs sent and not receipted.
+const RUNS_IN_FLIGHT_MAX: usize = 64;

@@ -5,7 +5,9 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use beatbook_proto::frame::{Close, Hello, Offer, VERSION};
-use beatbook_proto::{CloseCode, EnrolmentId, Frame, List, OfficerId, PublicKey, ReplicaId, Scope};
+use beatbook_proto::{
+    CloseCode, EnrolmentId, Frame, List, OfficerId, PublicKey, ReplicaId, Scope, Standing, Verdict,
+};
 
 use super::SessionError;
 use crate::keys;
@@ -111,9 +113,7 @@ impl Responder {
                 self.reply(reply?.into_inner())?;
             }
             ResponderInput::Grown(feeds) => {
-                for state in &mut self.feeds {
-                    state.behind |= feeds.contains(&state.name);
-                }
+                self.fall_behind(&feeds);
             }
             ResponderInput::Stop { code, retry_after_ms } => self.close(code, retry_after_ms),
         }
@@ -177,17 +177,22 @@ impl Responder {
             ServerReply::Greeted(greeted) => self.greeted(*greeted)?,
             ServerReply::NotAdmitted => self.close(CloseCode::NOT_ADMITTED, 0),
             ServerReply::RunAccepted { receipt, grown } => {
+                let taken = |verdict: &Verdict| verdict.standing == Standing::QUARANTINED_DOT_TAKEN;
+                if !receipt.verdicts.iter().any(taken) {
+                    // The device's book agrees with the server's up to here: it holds what it has sent.
+                    let claim = self.claims.entry(receipt.claim.replica).or_insert(0);
+                    *claim = receipt.claim.upto.max(*claim);
+                }
                 self.send(Frame::Receipt(Box::new(receipt)));
                 self.grown(grown);
             }
             ServerReply::RunGap => {}
             ServerReply::PartAccepted(grown) => self.grown(grown),
             ServerReply::Wanted(stretches) => {
-                if !stretches.is_empty() {
-                    self.send(Frame::Want(Offer {
-                        stretches: List(stretches),
-                    }));
-                }
+                // SPEC 4.6: every Offer is answered, also where nothing is lacked.
+                self.send(Frame::Want(Offer {
+                    stretches: List(stretches),
+                }));
             }
             ServerReply::Feed(stretch) => self.fed(stretch),
         }
@@ -268,10 +273,18 @@ impl Responder {
         }
     }
 
-    /// Feeds of this session grow with those of all others, through [`ResponderInput::Grown`].
+    /// Feeds grew by this session: others hear of it through [`ResponderInput::Grown`], this one reads on at once, so that
+    /// it does not say that it is caught up before it is.
     fn grown(&mut self, feeds: BTreeSet<Vec<u8>>) {
+        self.fall_behind(&feeds);
         if !feeds.is_empty() {
             self.outputs.push_back(ResponderOutput::Grown(feeds));
+        }
+    }
+
+    fn fall_behind(&mut self, feeds: &BTreeSet<Vec<u8>>) {
+        for state in &mut self.feeds {
+            state.behind |= feeds.contains(&state.name);
         }
     }
 

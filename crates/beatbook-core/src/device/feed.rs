@@ -1,0 +1,301 @@
+//! Feeds on a device: checking where they lead, accepting what they bring, and records that come and go.
+
+use alloc::vec::Vec;
+
+use beatbook_proto::frame::Feed;
+use beatbook_proto::limits::FEED_ITEMS_MAX;
+use beatbook_proto::{Cursor, Dot, FeedItem, Hash, Part, RecordId, Scope, VerifiedRun, feed as wire};
+
+use super::{DeviceEnv, Fed, recover};
+use crate::keys;
+use crate::ledger::{
+    self, Book, Intake, LedgerError, StoredEntry, accept_entries, book, entry, head, save, save_book,
+    save_entry, save_head,
+};
+use crate::store::{StoreError, Table, Transaction};
+
+pub(super) fn apply_feed(
+    tx: &mut Transaction<'_>,
+    env: &DeviceEnv<'_>,
+    feed: Feed,
+) -> Result<Fed, LedgerError> {
+    let stored: Option<Cursor> = ledger::load(tx, Table::Cursors, &feed.cursor.scope.key())?;
+    let (position, hash) = stored.map_or((0, Hash::default()), |cursor| (cursor.position, cursor.hash));
+    if position != feed.from {
+        return Err(LedgerError::PeerMisbehaved("a feed that does not follow on"));
+    }
+    check_feed_hash(&feed, hash)?;
+    let mut fed = Fed {
+        scope: Some(feed.cursor.scope.clone()),
+        ..Fed::default()
+    };
+    for item in feed.items.iter() {
+        if let FeedItem::Left(record) = item {
+            leave(tx, env, *record, &feed.cursor.scope, &mut fed)?;
+        }
+    }
+    let entered = dots_of(&feed, &feed.items);
+    for opening in feed.openings {
+        introduce(tx, opening)?;
+    }
+    for (replica, label) in feed.labels {
+        if let Some(mut named) = book(tx, replica)?
+            && named.label.as_ref() != Some(&label)
+        {
+            named.label = Some(label);
+            save_book(tx, &named)?;
+        }
+    }
+    let intake = Intake {
+        check: env.check,
+        sequence: 0,
+        received_at_ms: 0,
+    };
+    for part in feed.parts {
+        take_part(tx, env, part, intake, &mut fed)?;
+    }
+    if matches!(feed.cursor.scope, Scope::Beat { .. }) {
+        for dot in entered {
+            enter(tx, dot, &feed.cursor.scope, &mut fed)?;
+        }
+    }
+    fed.changed.sort();
+    fed.changed.dedup();
+    save(tx, Table::Cursors, feed.cursor.scope.key(), &feed.cursor)?;
+    Ok(fed)
+}
+
+/// Accepts one part of a feed.
+fn take_part(
+    tx: &mut Transaction<'_>,
+    env: &DeviceEnv<'_>,
+    part: Part,
+    intake: Intake<'_>,
+    fed: &mut Fed,
+) -> Result<(), LedgerError> {
+    let replica = part.seal.claim.replica;
+    let author = book(tx, replica)?;
+    let mut author = author.ok_or(LedgerError::PeerMisbehaved("entries of a book not introduced"))?;
+    // One signature for all parts of a seal: the same claim under the same signature was verified before.
+    let run = if ledger::is_known_seal(tx, &part.seal)? {
+        part.verify_root()?
+    } else {
+        part.verify(&author.opening.key)?
+    };
+    // An own book of which the server has what is not here, or is otherwise here, has another history.
+    let beyond = run
+        .entries()
+        .iter()
+        .any(|verified| verified.dot.counter > author.held);
+    if author.own && !author.closed && (beyond || ledger::is_taken(tx, &run)?) {
+        super::reopen_books(tx, env)?;
+        fed.forked.push(replica);
+        author.closed = true;
+    }
+    if author.own && author.closed {
+        return take_own_history(tx, env, &run, intake, fed);
+    }
+    let accepted = accept_entries(tx, &run, &mut author, intake)?;
+    fed.changed
+        .extend(accepted.folded.iter().map(|(_, record)| *record));
+    fed.changed
+        .extend(accepted.renamed.iter().map(|(_, record)| *record));
+    Ok(())
+}
+
+/// A closed own book comes back from the server, also beyond what this store still had. Where the server has another
+/// entry under one of its dots, ours is issued again first, and the dot is given up.
+fn take_own_history(
+    tx: &mut Transaction<'_>,
+    env: &DeviceEnv<'_>,
+    run: &VerifiedRun,
+    intake: Intake<'_>,
+    fed: &mut Fed,
+) -> Result<(), LedgerError> {
+    let replica = run.seal().claim.replica;
+    if ledger::is_taken(tx, run)? {
+        recover::reissue_book(tx, env, replica, &mut fed.changed)?;
+    }
+    ledger::drop_other_seals(tx, run.seal())?;
+    let mut author = book(tx, replica)?.ok_or(LedgerError::NoBook)?;
+    for verified in run.entries() {
+        if entry(tx, verified.dot)?.is_some_and(|stored| stored.entry != verified.entry) {
+            ledger::give_up(tx, verified.dot)?;
+        }
+    }
+    let accepted = accept_entries(tx, run, &mut author, intake)?;
+    fed.changed
+        .extend(accepted.folded.iter().map(|(_, record)| *record));
+    for verified in run.entries() {
+        if let Some(mut stored) = entry(tx, verified.dot)? {
+            stored.sequence = StoredEntry::AT_SERVER;
+            save_entry(tx, verified.dot, &stored)?;
+        }
+        author.held = author.held.max(verified.dot.counter);
+    }
+    // What the server told of may have gaps before it: only what is known without one is safe.
+    let at_server = |counter| -> Result<bool, StoreError> {
+        let stored = entry(tx, Dot { replica, counter })?;
+        Ok(stored.is_some_and(|stored| stored.sequence == StoredEntry::AT_SERVER))
+    };
+    while at_server(author.receipted + 1)? {
+        author.receipted += 1;
+    }
+    save_book(tx, &author)
+}
+
+/// The entries that the items speak of, held before or not.
+fn dots_of(feed: &Feed, items: &[FeedItem]) -> Vec<Dot> {
+    let mut dots = Vec::new();
+    for item in items {
+        let (first, count) = match item {
+            FeedItem::Left(_) => continue,
+            FeedItem::Held { first, count } => (*first, *count),
+            FeedItem::Entries { part, first, count } => {
+                let Some(part) = feed.parts.get(usize::from(*part)) else {
+                    continue;
+                };
+                let replica = part.seal.claim.replica;
+                (
+                    Dot {
+                        replica,
+                        counter: *first,
+                    },
+                    *count,
+                )
+            }
+        };
+        let counters = (0..u64::from(count)).filter_map(|step| first.counter.checked_add(step));
+        dots.extend(counters.map(|counter| Dot { counter, ..first }));
+    }
+    dots
+}
+
+/// The steps of a feed, checked: they run over nothing, and lead to its cursor.
+fn check_feed_hash(feed: &Feed, from: Hash) -> Result<(), LedgerError> {
+    let misbehaved = |what| Err(LedgerError::PeerMisbehaved(what));
+    // SPEC R-FEED-2: counted before anything is hashed or allocated for it.
+    let mut steps = 0_u64;
+    for item in feed.items.iter() {
+        steps = steps.saturating_add(match item {
+            FeedItem::Left(_) => 1,
+            FeedItem::Held { count, .. } | FeedItem::Entries { count, .. } => u64::from(*count),
+        });
+        if let FeedItem::Entries { part, .. } = item
+            && feed.parts.get(usize::from(*part)).is_none()
+        {
+            return misbehaved("a feed item without its part");
+        }
+    }
+    if steps > FEED_STEPS_MAX || feed.from.checked_add(steps) != Some(feed.cursor.position) {
+        return misbehaved("a feed that does not lead to its cursor");
+    }
+    let mut hash = from;
+    for item in feed.items.iter() {
+        if let FeedItem::Left(record) = item {
+            hash = wire::hash_after_departure(&hash, *record);
+        } else {
+            let one = core::slice::from_ref(item);
+            hash = dots_of(feed, one)
+                .iter()
+                .fold(hash, |hash, dot| wire::hash_after_entry(&hash, *dot));
+        }
+    }
+    if hash == feed.cursor.hash {
+        Ok(())
+    } else {
+        misbehaved("a feed that does not lead to its cursor")
+    }
+}
+
+/// Takes in the opening of a book: it proves itself by the key that it names.
+fn introduce(tx: &mut Transaction<'_>, part: Part) -> Result<(), LedgerError> {
+    let misbehaved = LedgerError::PeerMisbehaved("an opening that does not open its book");
+    let replica = part.seal.claim.replica;
+    if book(tx, replica)?.is_some() {
+        return Ok(());
+    }
+    let opening = part
+        .entries
+        .first()
+        .filter(|(counter, _)| *counter == 1)
+        .map(|(_, entry)| entry.opening());
+    let Some(Ok(opening)) =
+        opening.filter(|opening| opening.as_ref().is_ok_and(|opening| opening.replica == replica))
+    else {
+        return Err(misbehaved);
+    };
+    let run = part.verify(&opening.key)?;
+    let mut author = Book::new(opening, false);
+    let intake = Intake {
+        check: &ledger::CheckNothing,
+        sequence: 0,
+        received_at_ms: 0,
+    };
+    accept_entries(tx, &run, &mut author, intake)?;
+    Ok(())
+}
+
+/// A record left a scope. Where no other granted scope has it, it is purged, or frozen where own work is in it.
+fn leave(
+    tx: &mut Transaction<'_>,
+    env: &DeviceEnv<'_>,
+    record: RecordId,
+    scope: &Scope,
+    fed: &mut Fed,
+) -> Result<(), LedgerError> {
+    let Some(mut left) = head(tx, record)? else {
+        return Ok(());
+    };
+    left.scopes.retain(|other| other != scope);
+    let granted = super::granted_scopes(tx)?;
+    if left.scopes.iter().any(|other| granted.contains(other)) {
+        return save_head(tx, &left);
+    }
+    let mut others = Vec::new();
+    for (_, dot) in &left.revisions {
+        let author = book(tx, dot.replica)?;
+        if author.is_none_or(|author| author.opening.officer != env.identity.officer) {
+            others.push(*dot);
+        }
+    }
+    if others.len() < left.revisions.len() {
+        left.frozen = true;
+        save_head(tx, &left)?;
+        fed.changed.push(record);
+        return Ok(());
+    }
+    for dot in others {
+        tx.remove(Table::Entries, keys::entry(dot));
+    }
+    tx.remove(Table::Heads, keys::entry(record));
+    fed.purged.push(record);
+    Ok(())
+}
+
+/// An entry came by a scope: its record is of that scope, and no longer frozen.
+fn enter(tx: &mut Transaction<'_>, dot: Dot, scope: &Scope, fed: &mut Fed) -> Result<(), LedgerError> {
+    let Some(stored) = entry(tx, dot)? else {
+        return Ok(());
+    };
+    let Some(revision) = ledger::as_folded(tx, dot, &stored.entry)? else {
+        return Ok(());
+    };
+    let Some(mut entered) = head(tx, revision.record())? else {
+        return Ok(());
+    };
+    if entered.scopes.contains(scope) && !entered.frozen {
+        return Ok(());
+    }
+    if core::mem::take(&mut entered.frozen) {
+        fed.changed.push(entered.record);
+    }
+    if !entered.scopes.contains(scope) {
+        entered.scopes.push(scope.clone());
+        entered.scopes.sort();
+    }
+    save_head(tx, &entered)
+}
+
+/// Most steps of one feed frame: as many items as it holds, none of them longer than a run.
+const FEED_STEPS_MAX: u64 = (FEED_ITEMS_MAX * 64) as u64;

@@ -1,0 +1,308 @@
+//! Answering Hello: who is admitted, where books and feeds stand, and whether the log went back in time.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::vec::Vec;
+
+use beatbook_proto::frame::{BookClaim, BookPosition, Hello, VERSION, Verdicts, Welcome};
+use beatbook_proto::limits::RUN_ENTRIES_MAX;
+use beatbook_proto::{
+    Code, Cursor, EnrolmentId, EpochId, Hash, List, OfficerId, PublicKey, ReplicaId, ReplicaKind, Scope,
+};
+
+use super::{Epochs, Greeted, ServerEnv, ServerReply, epochs, leave_epoch, mint_epoch};
+use crate::keys;
+use crate::ledger::{self, FeedEnd, LedgerError, book, feed_hash_at};
+use crate::register::{self, Enrolment, Officer};
+use crate::store::{Read, StoreError, Table, Transaction};
+
+pub(super) fn greet(
+    tx: &mut Transaction<'_>,
+    env: &ServerEnv<'_>,
+    peer: EnrolmentId,
+    key: &PublicKey,
+    hello: &Hello,
+) -> Result<ServerReply, LedgerError> {
+    let Some((mut enrolment, officer)) = admitted(tx, peer, key)? else {
+        return Ok(ServerReply::NotAdmitted);
+    };
+    enrolment.last_contact_ms = Some(env.now_ms);
+    register::put(tx, &enrolment)?;
+    let scopes = register::scopes_granted(tx, &officer, env.now_ms)?;
+    let wants_offers = notice_rollback(tx, env, officer.id, hello)?;
+    let (cursors, own_sequence) = place_cursors(tx, env, officer.id, &scopes, hello)?;
+    let mut positions = Vec::new();
+    let mut claims = BTreeMap::new();
+    let mut verdicts = Vec::new();
+    for claim in hello.books.iter() {
+        let position = place_book(tx, &officer, peer, claim)?;
+        // Only the same seal shows that the device holds what the server holds under these dots.
+        if position.claim.counter == claim.counter && position.claim.seal == claim.seal {
+            claims.insert(claim.replica, claim.counter);
+        }
+        let known = book(tx, claim.replica)?.filter(|known| known.opening.enrolment == peer);
+        if let Some(known) = known.filter(|known| known.had_verdicts) {
+            let newest = known.verdicts.len().saturating_sub(RUN_ENTRIES_MAX);
+            let list = known.verdicts.into_iter().skip(newest).collect();
+            verdicts.push(Verdicts {
+                replica: claim.replica,
+                verdicts: list,
+                secured: known.secured,
+            });
+        }
+        positions.push(position);
+    }
+    let epoch = epochs(tx)?.map_or(env.fresh_epoch, |epochs| epochs.current);
+    let welcome = Welcome {
+        protocol: VERSION,
+        epoch,
+        policy: 0,
+        books: List(positions),
+        scopes: List(scopes),
+        cursors: List(cursors),
+        now_ms: env.now_ms,
+        wants_offers,
+    };
+    let greeted = Greeted {
+        welcome,
+        officer: officer.id,
+        claims,
+        own_sequence,
+        verdicts,
+    };
+    Ok(ServerReply::Greeted(Box::new(greeted)))
+}
+
+fn admitted(
+    read: &dyn Read,
+    peer: EnrolmentId,
+    key: &PublicKey,
+) -> Result<Option<(Enrolment, Officer)>, StoreError> {
+    let enrolment: Option<Enrolment> = register::get(read, peer.as_bytes())?;
+    let Some(enrolment) =
+        enrolment.filter(|row| row.revoked_at_ms.is_none() && row.key.as_ref() == Some(key))
+    else {
+        return Ok(None);
+    };
+    let officer: Option<Officer> = register::get(read, enrolment.officer.as_bytes())?;
+    Ok(officer.map(|officer| (enrolment, officer)))
+}
+
+/// Looks for a cursor of this server's own making that lies beyond its log or disagrees with it: the log went back
+/// in time without a word. True if readers of an earlier life are to offer what they hold.
+fn notice_rollback(
+    tx: &mut Transaction<'_>,
+    env: &ServerEnv<'_>,
+    officer: OfficerId,
+    hello: &Hello,
+) -> Result<bool, LedgerError> {
+    let Some(epochs) = epochs(tx)? else {
+        mint_epoch(tx, env.fresh_epoch)?;
+        return Ok(false);
+    };
+    let mut earlier_life = false;
+    let mut rolled_back = false;
+    for cursor in hello
+        .cursors
+        .iter()
+        .filter(|cursor| is_ours(env.tag_key, officer, cursor))
+    {
+        if cursor.epoch == epochs.current {
+            let hash = feed_hash_at(tx, &keys::feed(&cursor.scope, officer), cursor.position)?;
+            rolled_back |= hash != Some(cursor.hash);
+        } else {
+            earlier_life = true;
+        }
+    }
+    if rolled_back {
+        // Where the log went back to is not known: it may have grown again since.
+        leave_epoch(tx, env.fresh_epoch, Vec::new())?;
+    }
+    Ok(earlier_life || rolled_back)
+}
+
+/// Where each granted feed is to be continued for this reader, and how far it has read its own.
+fn place_cursors(
+    read: &dyn Read,
+    env: &ServerEnv<'_>,
+    officer: OfficerId,
+    scopes: &[Scope],
+    hello: &Hello,
+) -> Result<(Vec<Cursor>, u64), StoreError> {
+    let epochs = epochs(read)?;
+    let current = epochs.as_ref().map_or(env.fresh_epoch, |epochs| epochs.current);
+    let mut cursors = Vec::with_capacity(scopes.len());
+    let mut own_sequence = 0;
+    for scope in scopes {
+        let feed = keys::feed(scope, officer);
+        let claimed = hello.cursors.iter().find(|cursor| cursor.scope == *scope);
+        let claimed = claimed.filter(|cursor| is_ours(env.tag_key, officer, cursor));
+        let mut end = FeedEnd::default();
+        if let Some(cursor) = claimed {
+            end = continued(read, epochs.as_ref(), &feed, cursor)?;
+        }
+        if *scope == Scope::Own && end.position > 0 {
+            own_sequence = ledger::feed_sequence_at(read, &feed, end.position)?;
+        }
+        cursors.push(tagged(env.tag_key, officer, scope.clone(), current, end));
+    }
+    Ok((cursors, own_sequence))
+}
+
+/// Where a reader's feed goes on.
+fn continued(
+    read: &dyn Read,
+    epochs: Option<&Epochs>,
+    feed: &[u8],
+    cursor: &Cursor,
+) -> Result<FeedEnd, StoreError> {
+    // The hash covers all that came before it: where it is the same, the reader has read this very log.
+    if feed_hash_at(read, feed, cursor.position)? == Some(cursor.hash) {
+        return Ok(FeedEnd {
+            position: cursor.position,
+            hash: cursor.hash,
+        });
+    }
+    // Beyond a branch that is known, both lives agree up to it. Elsewhere the feed is read again from its start.
+    let branch = branch_position(epochs, cursor.epoch, feed).filter(|branch| *branch < cursor.position);
+    let position = branch.unwrap_or(0);
+    let hash = feed_hash_at(read, feed, position)?;
+    Ok(hash.map_or_else(FeedEnd::default, |hash| FeedEnd { position, hash }))
+}
+
+/// The lowest position at which the life of a cursor, or one after it, was left.
+fn branch_position(epochs: Option<&Epochs>, epoch: EpochId, feed: &[u8]) -> Option<u64> {
+    let earlier = &epochs?.earlier;
+    let left = earlier.iter().position(|(id, _)| *id == epoch)?;
+    let ends = earlier.get(left..)?.iter().map(|(_, ends)| {
+        ends.iter()
+            .find(|(name, _)| name == feed)
+            .map_or(0, |(_, position)| *position)
+    });
+    ends.min()
+}
+
+/// How the server holds a book that the device claims, and whether their histories part.
+fn place_book(
+    tx: &mut Transaction<'_>,
+    officer: &Officer,
+    peer: EnrolmentId,
+    claim: &BookClaim,
+) -> Result<BookPosition, LedgerError> {
+    let Some(known) = book(tx, claim.replica)? else {
+        let claim_none = BookClaim {
+            counter: 0,
+            seal: beatbook_proto::SealClaim::NO_SEAL,
+            ..*claim
+        };
+        let label = reserve_label(tx, officer, claim.replica, claim.kind)?;
+        return Ok(BookPosition {
+            claim: claim_none,
+            secured: 0,
+            label: Some(label),
+            forked: false,
+        });
+    };
+    if known.opening.enrolment != peer {
+        // Of a book of someone else nothing is told.
+        return Ok(BookPosition {
+            claim: BookClaim {
+                counter: 0,
+                seal: beatbook_proto::SealClaim::NO_SEAL,
+                ..*claim
+            },
+            secured: 0,
+            label: None,
+            forked: true,
+        });
+    }
+    let ours = BookClaim {
+        counter: known.held,
+        seal: known.seal,
+        ..*claim
+    };
+    let forked = if claim.counter < known.held {
+        // It has sent more than it holds: an older copy of its store.
+        true
+    } else if claim.counter == known.held {
+        claim.seal != known.seal
+    } else {
+        false
+    };
+    Ok(BookPosition {
+        claim: ours,
+        secured: known.secured,
+        label: known.label,
+        forked,
+    })
+}
+
+/// Gives a book its label at first contact: `B` and a number per officer, `T` for traces.
+pub(super) fn reserve_label(
+    tx: &mut Transaction<'_>,
+    officer: &Officer,
+    replica: ReplicaId,
+    kind: ReplicaKind,
+) -> Result<Code, LedgerError> {
+    let key = label_key(replica);
+    if let Some(label) = ledger::load(tx, Table::Meta, &key)? {
+        return Ok(label);
+    }
+    let letter = if kind == ReplicaKind::Book { 'B' } else { 'T' };
+    let mut counter_name = format!("labels {letter} ").into_bytes();
+    counter_name.extend_from_slice(officer.id.as_bytes());
+    let number = 1 + ledger::load::<u32>(tx, Table::Meta, &counter_name)?.unwrap_or(0);
+    ledger::save(tx, Table::Meta, counter_name, &number)?;
+    let label = Code::new(format!("{letter}{number:02}"));
+    let label = label.map_err(|_| LedgerError::TooLarge(beatbook_proto::codec::CodecError::TooLarge))?;
+    ledger::save(tx, Table::Meta, key, &label)?;
+    Ok(label)
+}
+
+pub(super) fn tagged(
+    tag_key: &[u8; 32],
+    officer: OfficerId,
+    scope: Scope,
+    epoch: EpochId,
+    end: FeedEnd,
+) -> Cursor {
+    let mut cursor = Cursor {
+        scope,
+        epoch,
+        position: end.position,
+        hash: end.hash,
+        tag: [0; 16],
+    };
+    cursor.tag = tag_of(tag_key, officer, &cursor);
+    cursor
+}
+
+fn is_ours(tag_key: &[u8; 32], officer: OfficerId, cursor: &Cursor) -> bool {
+    // Both are outputs of a keyed hash, and a wrong guess only makes a feed start over: no timing matters.
+    tag_of(tag_key, officer, cursor) == cursor.tag
+}
+
+fn tag_of(tag_key: &[u8; 32], officer: OfficerId, cursor: &Cursor) -> [u8; 16] {
+    let position = cursor.position.to_be_bytes();
+    let parts: [&[u8]; 6] = [
+        tag_key,
+        officer.as_bytes(),
+        &cursor.scope.key(),
+        cursor.epoch.as_bytes(),
+        &position,
+        &cursor.hash.0,
+    ];
+    let hash = Hash::of(TAG_DOMAIN, &parts);
+    let mut tag = [0; 16];
+    tag.iter_mut().zip(hash.0).for_each(|(to, from)| *to = from);
+    tag
+}
+
+fn label_key(replica: ReplicaId) -> Vec<u8> {
+    let mut key = b"label ".to_vec();
+    key.extend_from_slice(replica.as_bytes());
+    key
+}
+
+const TAG_DOMAIN: &str = "beatbook 2026-11 cursor v1";
