@@ -148,8 +148,7 @@ impl World {
 
     /// What a device does when it finds that its store went back in time: it opens new books.
     pub fn reopen(&mut self, device: DeviceIndex) {
-        self.with_env(device, |tx, env| device::reopen_books(tx, env))
-            .unwrap();
+        self.with_env(device, device::reopen_books).unwrap();
     }
 
     /// A copy of a device: the folder was copied, and both run.
