@@ -155,13 +155,14 @@ struct Task {
 impl Task {
     async fn run(mut self) {
         let _offline = Offline(self.book.clone());
+        let mut waited = false;
         loop {
             let hints = *self.hints.borrow_and_update();
             if hints.stop {
                 return;
             }
             let mut writes = self.book.writes();
-            let pause = match self.attempt(hints).await {
+            let pause = match self.attempt(hints, waited).await {
                 Ok(()) => {
                     self.backoff.reset();
                     self.book.set_coverage(Coverage::Resting);
@@ -173,20 +174,24 @@ impl Task {
             };
             let Some(pause) = pause else { continue };
             let failed = self.backoff.failures() > 0;
-            tokio::select! {
+            waited = tokio::select! {
                 biased;
-                _ = self.hints.changed() => self.backoff.reset(),
+                _ = self.hints.changed() => {
+                    self.backoff.reset();
+                    false
+                }
                 // After a failure a write waits like everything else: a burst of them must not drain the battery.
-                Ok(()) = writes.changed(), if !failed => {}
-                () = tokio::time::sleep(pause) => {}
-            }
+                Ok(()) = writes.changed(), if !failed => false,
+                () = tokio::time::sleep(pause) => true,
+            };
         }
     }
 
-    /// One session, from dialling to its end.
-    async fn attempt(&self, hints: Hints) -> Result<(), SyncError> {
+    /// One session, from dialling to its end. Where the app says that there is no network, it is tried all the same
+    /// once it has `waited`: the app may be wrong.
+    async fn attempt(&self, hints: Hints, waited: bool) -> Result<(), SyncError> {
         let _alone = self.book.session().lock().await;
-        if !hints.available {
+        if !hints.available && !waited {
             self.book.set_coverage(Coverage::Offline);
             return Err(SyncError::Unreachable(beatbook_quic::DialError::Unreachable {
                 kind: std::io::ErrorKind::NetworkUnreachable,
@@ -224,7 +229,7 @@ impl Task {
         self.backoff.hold(error.retry_after_ms());
         let delay_ms = self.backoff.next_delay_ms(random);
         if !hints.available {
-            // The app says that there is no network; it may be wrong.
+            self.book.set_coverage(Coverage::Offline);
             return OFFLINE_PROBE;
         }
         tracing::info!(%error, blame = ?error.blame(), delay_ms, "no session with the server");
@@ -244,7 +249,7 @@ impl Task {
 async fn wish(mut hints: watch::Receiver<Hints>, began: Hints) -> Wish {
     loop {
         let now = *hints.borrow_and_update();
-        if now.nudges != began.nudges || !now.available {
+        if now.nudges != began.nudges || (began.available && !now.available) {
             return Wish::Cut;
         }
         if now.stop || now.live() != began.live() {

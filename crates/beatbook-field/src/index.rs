@@ -27,7 +27,7 @@ pub(crate) struct Index {
     next_number: u32,
     conflicts: u64,
     /// Collar numbers, as records state them.
-    collars: BTreeMap<OfficerId, String>,
+    collars: Arc<BTreeMap<OfficerId, String>>,
 }
 
 /// What is kept of a record.
@@ -112,8 +112,8 @@ impl Index {
     }
 
     /// Collar numbers by officer, as far as records have stated them.
-    pub(crate) fn collars(&self) -> &BTreeMap<OfficerId, String> {
-        &self.collars
+    pub(crate) fn collars(&self) -> Arc<BTreeMap<OfficerId, String>> {
+        Arc::clone(&self.collars)
     }
 
     /// The candidates of a query, in its order, after its place: all that match, and perhaps some that do not.
@@ -161,7 +161,9 @@ impl Index {
             if let (Some(Value::Officer(officer)), Some(collar)) =
                 (author.member(field::OFFICER), member_text(author, field::COLLAR))
             {
-                self.collars.insert(*officer, collar.to_owned());
+                if self.collars.get(officer).map(String::as_str) != Some(collar) {
+                    Arc::make_mut(&mut self.collars).insert(*officer, collar.to_owned());
+                }
             }
         }
     }

@@ -47,6 +47,7 @@
 //! ```
 
 mod agent;
+mod check;
 mod clock;
 mod enrol;
 mod event;
@@ -59,6 +60,7 @@ mod notebook;
 mod query;
 mod record;
 mod reference;
+mod show;
 mod status;
 mod write;
 
@@ -74,6 +76,7 @@ pub use beatbook_store_sled::{
     AnchorPlace, AnchorState, OpenError as StoreOpenError, OpenReport, Options, PinCost, Size, Unlock,
     VerifyReport, control,
 };
+pub use check::{CheckProblem, CheckReport};
 pub use enrol::EnrolError;
 pub use event::{Event, NewBook};
 pub use identity::Credentials;

@@ -5,7 +5,8 @@ mod reading;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Weak};
 
 use beatbook_core::register::EnrolledAs;
 use beatbook_core::store::StoreError;
@@ -13,11 +14,12 @@ use beatbook_proto::RecordId;
 use beatbook_quic::{Dialer, ServerAddress};
 use beatbook_store_sled::{OpenReport, Size, Store, Unlock, VerifyReport, control};
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::event::{Event, NewBook};
 use crate::identity::Enrolled;
 use crate::index::Index;
+use crate::show::Shown;
 use crate::status::Coverage;
 
 pub(crate) use opening::found;
@@ -48,6 +50,8 @@ struct Inner {
     coverage: watch::Sender<Coverage>,
     /// Own entries that stood in quarantine when the app was last told.
     quarantined: Mutex<u64>,
+    /// What the thread that keeps index and app up to date is to show.
+    shower: Sender<Shown>,
     /// Held for the length of a session: never two at once.
     session: tokio::sync::Mutex<()>,
 }
@@ -155,6 +159,19 @@ impl Notebook {
         });
     }
 
+    /// Hands something to the thread that keeps index and app up to date.
+    pub(crate) fn show(&self, shown: Shown) {
+        // The thread lives as long as the notebook does.
+        let _ = self.inner.shower.send(shown);
+    }
+
+    /// Waits until everything handed over so far has been shown.
+    pub(crate) async fn shown(&self) {
+        let (reached, mark) = oneshot::channel();
+        self.show(Shown::Mark(reached));
+        let _ = mark.await;
+    }
+
     /// Tells the app; nobody listening is no failure.
     pub(crate) fn tell(&self, event: Event) {
         let _ = self.inner.events.send(event);
@@ -197,6 +214,15 @@ impl fmt::Debug for Notebook {
         f.debug_struct("Notebook")
             .field("dir", &self.inner.dir)
             .finish_non_exhaustive()
+    }
+}
+
+/// A notebook that goes when all others of it have gone.
+pub(crate) struct WeakNotebook(Weak<Inner>);
+
+impl WeakNotebook {
+    pub(crate) fn upgrade(&self) -> Option<Notebook> {
+        self.0.upgrade().map(|inner| Notebook { inner })
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::clock;
 use crate::lease::LeaseError;
 use crate::notebook::Notebook;
+use crate::show;
 
 /// The reply to a store operation.
 pub(super) type Reply = Result<Durable<DeviceReply>, LedgerError>;
@@ -27,7 +28,7 @@ impl Notebook {
             });
             return;
         }
-        let store = self.store().clone();
+        let (store, shower) = (self.store().clone(), self.clone());
         store.commit_then(
             move |tx| {
                 let reply = book.execute(tx, op)?;
@@ -38,6 +39,10 @@ impl Notebook {
                 Ok(reply)
             },
             move |reply| {
+                // Shown whether or not the session is still there to hear of it.
+                for shown in reply.iter().flat_map(|reply| show::of_reply(reply)) {
+                    shower.show(shown);
+                }
                 let _ = replies.send(reply);
             },
         );

@@ -4,14 +4,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use beatbook_core::device::{DeviceOp, DeviceReply};
-use beatbook_core::ledger;
 use beatbook_core::session::{Event as Said, Initiator, InitiatorInput, InitiatorOutput, SessionError};
-use beatbook_core::store::Read;
 use beatbook_proto::frame::Close;
-use beatbook_proto::{CloseCode, Frame, RecordId, ReplicaId};
-use beatbook_quic::{Connection, FrameReceiver, FrameSender, SendError};
+use beatbook_proto::{CloseCode, Frame};
+use beatbook_quic::{Closed, Connection, FrameReceiver, FrameSender, RawFrame, RecvError, SendError};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::error::SyncError;
@@ -19,7 +16,7 @@ use super::ops::Reply;
 use super::report::{Counts, Step};
 use crate::event::{Event, NewBook};
 use crate::notebook::Notebook;
-use crate::status::name_of;
+use crate::show::Shown;
 
 /// How a session is to be.
 #[derive(Clone, Copy, Debug)]
@@ -45,23 +42,12 @@ struct Session<'a, F> {
     machine: Initiator,
     frames: mpsc::Sender<Vec<u8>>,
     replies: mpsc::UnboundedSender<Reply>,
-    shown: mpsc::UnboundedSender<Shown>,
     /// Store operations under way.
     ops: usize,
     /// One of them is sealing what is pending.
     preparing: bool,
     counts: Counts,
     tell: F,
-}
-
-/// What is to be shown to the app, in order, by a thread that may wait for the disk.
-enum Shown {
-    Changed(Vec<RecordId>),
-    Event(Event),
-    Everything,
-    Labelled(fn(String, u64) -> Event, ReplicaId, u64),
-    Purged(Vec<RecordId>),
-    Verdicts,
 }
 
 /// What a drained machine waits for.
@@ -85,21 +71,10 @@ pub(super) async fn run<W: Future<Output = Wish>>(
     let (frames, outgoing) = mpsc::channel(FRAMES_MAX);
     let room = frames.clone();
     let (replies, mut replied) = mpsc::unbounded_channel();
-    let (shown, showing) = show(book);
     let mut sending = pin!(send_all(sender, outgoing));
     let mut wish = pin!(wishes());
     let mut writes = book.writes();
-    let mut session = Session {
-        book,
-        machine: Initiator::new(plan.live, plan.run_bytes),
-        frames,
-        replies,
-        shown,
-        ops: 0,
-        preparing: false,
-        counts: Counts::default(),
-        tell,
-    };
+    let mut session = Session::new(book, plan, frames, replies, tell);
     let (mut wished, mut gone) = (false, false);
     let ended = loop {
         let drained = match session.drain() {
@@ -116,46 +91,67 @@ pub(super) async fn run<W: Future<Output = Wish>>(
             }
             wanted = &mut wish, if !wished => {
                 wished = true;
-                match wanted {
-                    Wish::Cut => Err(SyncError::Stopped),
-                    Wish::Stop => session.feed(InitiatorInput::Stop),
-                }
+                session.wished(wanted)
             }
             Some(reply) = replied.recv() => session.replied(reply),
             permit = room.reserve(), if drained == Drained::Room => {
                 drop(permit);
                 Ok(())
             }
-            frame = receiver.recv(), if session.ops < OPS_MAX => match frame {
-                Ok(Some(frame)) => session.received(frame.as_bytes()),
-                Ok(None) => Err(SyncError::Interrupted(beatbook_quic::Closed::Lost)),
-                Err(error) => Err(error.into()),
-            },
+            frame = receiver.recv(), if session.ops < OPS_MAX => session.arrived(frame),
             Ok(()) = writes.changed(), if !session.preparing => session.feed(InitiatorInput::Wrote),
         };
         if let Err(error) = fed {
             break Err(error);
         }
     };
-    let Session {
-        frames,
-        shown,
-        counts,
-        ..
-    } = session;
+    let Session { frames, counts, .. } = session;
     if let Err(error) = &ended {
         farewell(&frames, error);
     }
-    // What was shown is in the index before the session is over; what was sent goes out, if the path still works.
-    drop((frames, room, shown));
+    drop((frames, room));
     if !gone {
+        // What was sent goes out, if the path still works.
         let _ = timeout(FAREWELL, &mut sending).await;
     }
-    let _ = showing.await;
+    book.shown().await;
     ended.map(|()| counts)
 }
 
-impl<F: FnMut(Step, &Counts)> Session<'_, F> {
+impl<'a, F: FnMut(Step, &Counts)> Session<'a, F> {
+    fn new(
+        book: &'a Notebook,
+        plan: Plan,
+        frames: mpsc::Sender<Vec<u8>>,
+        replies: mpsc::UnboundedSender<Reply>,
+        tell: F,
+    ) -> Self {
+        Self {
+            book,
+            machine: Initiator::new(plan.live, plan.run_bytes),
+            frames,
+            replies,
+            ops: 0,
+            preparing: false,
+            counts: Counts::default(),
+            tell,
+        }
+    }
+
+    fn wished(&mut self, wish: Wish) -> Result<(), SyncError> {
+        match wish {
+            Wish::Cut => Err(SyncError::Stopped),
+            Wish::Stop => self.feed(InitiatorInput::Stop),
+        }
+    }
+
+    fn arrived(&mut self, frame: Result<Option<RawFrame>, RecvError>) -> Result<(), SyncError> {
+        match frame? {
+            Some(frame) => self.received(frame.as_bytes()),
+            None => Err(SyncError::Interrupted(Closed::Lost)),
+        }
+    }
+
     fn feed(&mut self, input: InitiatorInput) -> Result<(), SyncError> {
         Ok(self.machine.handle(input)?)
     }
@@ -189,10 +185,8 @@ impl<F: FnMut(Step, &Counts)> Session<'_, F> {
 
     fn replied(&mut self, reply: Reply) -> Result<(), SyncError> {
         self.ops = self.ops.saturating_sub(1);
-        match reply.as_deref() {
-            Ok(DeviceReply::Prepared(_)) => self.preparing = false,
-            Ok(DeviceReply::Verdicts | DeviceReply::Receipted { .. }) => self.show(Shown::Verdicts),
-            _ => {}
+        if matches!(reply.as_deref(), Ok(DeviceReply::Prepared(_))) {
+            self.preparing = false;
         }
         self.feed(InitiatorInput::Reply(reply))
     }
@@ -236,66 +230,25 @@ impl<F: FnMut(Step, &Counts)> Session<'_, F> {
                 (self.tell)(Step::Welcomed, &self.counts);
             }
             Said::Safe { replica, upto } => {
-                self.show(Shown::Labelled(
-                    |book, upto| Event::Safe { book, upto },
-                    replica,
-                    upto,
-                ));
+                let event = |book, upto| Event::Safe { book, upto };
+                self.book.show(Shown::Named(event, replica, upto));
                 (self.tell)(Step::Safe, &self.counts);
             }
             Said::Rewound { replica, after } => {
                 let event = |book, after| Event::WentBack { book, after };
-                self.show(Shown::Labelled(event, replica, after));
+                self.book.show(Shown::Named(event, replica, after));
             }
             Said::Forked => self.book.tell_new_book(NewBook::TakenAtServer),
-            Said::Changed(records) => {
-                self.counts.changed_records += records.len() as u64;
-                self.show(Shown::Changed(records));
-            }
-            Said::Purged(records) => self.show(Shown::Purged(records)),
-            Said::Reissued(entries) => {
-                self.counts.reissued_entries += entries;
-                self.show(Shown::Everything);
-                self.show(Shown::Event(Event::Reissued { entries }));
-            }
+            // The index learnt of these when they were durable.
+            Said::Changed(records) => self.counts.changed_records += records.len() as u64,
+            Said::Purged(_) => {}
+            Said::Reissued(entries) => self.counts.reissued_entries += entries,
             Said::CaughtUp => {
-                self.show(Shown::Event(Event::CaughtUp));
+                self.book.show(Shown::Event(Event::CaughtUp));
                 (self.tell)(Step::CaughtUp, &self.counts);
             }
         }
     }
-
-    fn show(&self, shown: Shown) {
-        // Received until this session drops its end.
-        let _ = self.shown.send(shown);
-    }
-}
-
-/// Starts the thread that keeps index and app up to date, for as long as the sender lives.
-fn show(book: &Notebook) -> (mpsc::UnboundedSender<Shown>, JoinHandle<()>) {
-    let (sender, mut receiver) = mpsc::unbounded_channel();
-    let book = book.clone();
-    let showing = tokio::task::spawn_blocking(move || {
-        while let Some(shown) = receiver.blocking_recv() {
-            match shown {
-                Shown::Changed(records) => book.refresh(&records),
-                Shown::Event(event) => book.tell(event),
-                Shown::Everything => book.refresh_all(),
-                Shown::Labelled(event, replica, counter) => {
-                    let name = book.store().read(|read| label_of(read, replica));
-                    book.tell(event(name, counter));
-                }
-                Shown::Purged(records) => book.forget(&records),
-                Shown::Verdicts => book.tell_quarantined(),
-            }
-        }
-    });
-    (sender, showing)
-}
-
-fn label_of(read: &dyn Read, replica: ReplicaId) -> String {
-    let book = ledger::book(read, replica).ok().flatten();
-    book.map_or_else(|| format!("new-{}", replica.short()), |book| name_of(&book))
 }
 
 async fn send_all(mut sender: FrameSender, mut frames: mpsc::Receiver<Vec<u8>>) -> Result<(), SendError> {

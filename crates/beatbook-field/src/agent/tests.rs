@@ -1,7 +1,5 @@
 //! The agent and the command against a small server: delivery, conflicts, cuts, and a server that comes and goes.
 
-use std::time::Duration;
-
 use beatbook_proto::{FieldOp, Text, Value};
 use beatbook_records::build::{Setting, Stop};
 use beatbook_records::field;
@@ -56,6 +54,12 @@ async fn a_sync_makes_everything_safe_and_proves_it() {
     );
     assert_eq!(note.reference, "B01/42");
     assert_eq!(device.book().find("b01/42").unwrap(), note.record);
+    let before = format!("new-{}/42", note.dot.replica.short());
+    assert_eq!(
+        device.book().find(&before).unwrap(),
+        note.record,
+        "the earlier name is good for ever"
+    );
     assert_eq!(device.read(&note).record.safety, Safety::Pending);
     sync(&device).await.unwrap();
     assert_eq!(device.read(&note).record.safety, Safety::Safe);
@@ -301,15 +305,24 @@ async fn a_copied_store_is_found_out_by_the_server_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_is_dropped_at_any_moment_loses_nothing() {
     let server = Server::start().await;
-    let device = server.device("9123");
-    for round in 0..12 {
-        device.note("more");
+    let (device, other) = (server.device("9123"), server.device("9124"));
+    for round in 0..16 {
+        device.note("ours");
+        other.note("theirs");
+        sync(&other).await.unwrap();
         let agent = SyncAgent::spawn(device.book().clone());
-        tokio::time::sleep(Duration::from_millis(round)).await;
+        for _ in 0..round * 40 {
+            tokio::task::yield_now().await;
+        }
         drop(agent);
     }
     until(|| device.book().session().try_lock().is_ok()).await;
     sync(&device).await.unwrap();
-    assert_eq!(device.book().status().unwrap().pending, 0);
-    assert_eq!(server.held(), 14);
+    let status = device.book().status().unwrap();
+    assert_eq!((status.pending, status.records), (0, 32));
+    assert_eq!(device.book().search("ours").unwrap().records.len(), 16);
+    assert_eq!(device.book().search("theirs").unwrap().records.len(), 16);
+    assert_eq!(server.held(), 36);
+    let checked = device.book().check().unwrap();
+    assert_eq!((checked.problems, checked.records), (Vec::new(), 32));
 }

@@ -11,13 +11,14 @@ use beatbook_store_sled::{AnchorState, OpenReport, Options, Store, Unlock};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{broadcast, watch};
 
-use super::{EVENTS_MAX, Inner, Notebook};
+use super::{EVENTS_MAX, Inner, Notebook, WeakNotebook};
 use crate::clock;
 use crate::enrol;
 use crate::event::NewBook;
 use crate::identity::{Credentials, Enrolled};
 use crate::index::Index;
 use crate::lease;
+use crate::show;
 use crate::status::Coverage;
 
 /// Why a notebook was not opened or made. Nothing that was written is lost.
@@ -92,6 +93,7 @@ impl Notebook {
         let new_book = renew_if_copied(&store, &report)?;
         let index = store.read(|read| build_index(read))?;
         let status = store.read(ledger::status)?;
+        let (shower, shown) = std::sync::mpsc::channel();
         let inner = Inner {
             dir: path.to_path_buf(),
             anchored: report.anchor != AnchorState::Unused,
@@ -104,12 +106,19 @@ impl Notebook {
             written: watch::Sender::new(0),
             coverage: watch::Sender::new(Coverage::Offline),
             quarantined: Mutex::new(status.quarantined),
+            shower,
             session: tokio::sync::Mutex::new(()),
             store,
         };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        let inner = Arc::new(inner);
+        let weak = WeakNotebook(Arc::downgrade(&inner));
+        std::thread::Builder::new()
+            .name("beatbook-index".into())
+            .spawn(move || show::run(&weak, &shown))
+            .map_err(|error| StoreError::Io {
+                reason: error.to_string(),
+            })?;
+        Ok(Self { inner })
     }
 }
 

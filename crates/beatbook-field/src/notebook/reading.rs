@@ -1,11 +1,12 @@
 //! Reading: one record, a list, what a reference names, and what changes from here on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use beatbook_core::ledger::{self, Book};
 use beatbook_core::merge::Head;
 use beatbook_core::store::{Read as StoreRead, StoreError};
-use beatbook_proto::{Dot, RecordId};
+use beatbook_proto::{Dot, OfficerId, RecordId};
 use tokio::sync::broadcast;
 
 use super::Notebook;
@@ -44,24 +45,24 @@ pub enum FindError {
 impl Notebook {
     /// Reads a record with its history. What was seen goes with the amendment: keep the token.
     pub fn read(&self, record: RecordId) -> Result<Read, ReadError> {
-        let index = self.inner.index.read();
+        let collars = self.collars();
         let read = self
             .inner
             .store
-            .read(|read| Reader::new(read, self.enrolled(), index.collars()).read(record))?;
+            .read(|read| Reader::new(read, self.enrolled(), &collars).read(record))?;
         read.ok_or_else(|| ReadError::NoSuchRecord(record.to_string()))
     }
 
     /// Lists records.
     pub fn list(&self, query: &Query) -> Result<Page, ReadError> {
-        let index = self.inner.index.read();
-        let places = index.candidates(query);
+        let collars = self.collars();
+        let places = self.inner.index.read().candidates(query);
         let limit = query.limit.unwrap_or(usize::MAX);
         let mut page = Page::default();
         for chunk in places.chunks(RECORDS_AT_ONCE) {
             // Writers wait for a reader: a long list is read in pieces.
             let full = self.inner.store.read(|read| -> Result<bool, StoreError> {
-                let mut reader = Reader::new(read, self.enrolled(), index.collars());
+                let mut reader = Reader::new(read, self.enrolled(), &collars);
                 for place in chunk {
                     let Some(head) = ledger::head(read, place.record)? else {
                         continue;
@@ -95,7 +96,7 @@ impl Notebook {
     pub fn find(&self, reference: &str) -> Result<RecordId, FindError> {
         let parsed: Reference = reference.parse()?;
         let missing = || FindError::NoSuchEntry(reference.trim().to_owned());
-        let index = self.inner.index.read();
+        let collars = self.collars();
         let found = self
             .inner
             .store
@@ -118,7 +119,7 @@ impl Notebook {
                                 .starts_with(&collar.to_lowercase())
                         };
                         let own = self.enrolled().told.officer;
-                        let of = |book: &Book| match index.collars().get(&book.opening.officer) {
+                        let of = |book: &Book| match collars.get(&book.opening.officer) {
                             _ if book.opening.officer == own => self.enrolled().told.collar == collar,
                             Some(known) => known.eq_ignore_ascii_case(&collar),
                             None => collar.len() >= 8 && short(book),
@@ -136,11 +137,11 @@ impl Notebook {
 
     /// How people name a record or an entry.
     pub fn reference(&self, dot: Dot) -> Result<String, ReadError> {
-        let index = self.inner.index.read();
+        let collars = self.collars();
         let text = self.inner.store.read(|read| {
-            let mut reader = Reader::new(read, self.enrolled(), index.collars());
+            let mut reader = Reader::new(read, self.enrolled(), &collars);
             let officer = reader.officer(dot.replica)?;
-            reader.reference(dot, index.collars().get(&officer).map(String::as_str))
+            reader.reference(dot, collars.get(&officer).map(String::as_str))
         })?;
         Ok(text)
     }
@@ -223,6 +224,10 @@ impl Notebook {
         (index.conflicts(), index.len())
     }
 
+    fn collars(&self) -> Arc<BTreeMap<OfficerId, String>> {
+        self.inner.index.read().collars()
+    }
+
     fn own_book(&self, read: &dyn StoreRead, name: &str) -> Result<Option<Book>, StoreError> {
         let officer = self.enrolled().told.officer;
         let named = ledger::books(read)?
@@ -285,9 +290,9 @@ impl Changes {
 
 impl Notebook {
     fn updates(&self, query: &Query, records: &[RecordId]) -> Result<Vec<Update>, StoreError> {
-        let index = self.inner.index.read();
+        let collars = self.collars();
         self.inner.store.read(|read| {
-            let mut reader = Reader::new(read, self.enrolled(), index.collars());
+            let mut reader = Reader::new(read, self.enrolled(), &collars);
             let update = |record: &RecordId| {
                 let head = ledger::head(read, *record)?;
                 let record_now = head.map(|head| reader.record(&head)).transpose()?;
@@ -325,13 +330,14 @@ fn record_of(read: &dyn StoreRead, dot: Dot) -> Result<Option<RecordId>, StoreEr
     Ok(ledger::head(read, named)?.map(|head| head.record))
 }
 
+/// By its label; the name that it had before is good for ever.
 fn is_named(book: &Book, name: &str) -> bool {
-    match &book.label {
-        Some(label) => label.as_str().eq_ignore_ascii_case(name),
-        None => name
-            .strip_prefix("new-")
-            .is_some_and(|short| short.eq_ignore_ascii_case(&book.replica().short())),
-    }
+    let labelled = book
+        .label
+        .as_ref()
+        .is_some_and(|label| label.as_str().eq_ignore_ascii_case(name));
+    let short = name.strip_prefix("new-");
+    labelled || short.is_some_and(|short| short.eq_ignore_ascii_case(&book.replica().short()))
 }
 
 fn at(book: &Book, counter: u64) -> Dot {

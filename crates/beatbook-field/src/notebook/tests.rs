@@ -218,6 +218,12 @@ fn the_law_of_the_notebook_holds() {
     let numbers = [note.dot.counter, signed.dot.counter, draft.dot.counter];
     assert_eq!(numbers, [2, 3, 7], "numbers without gaps, the void one kept");
     assert_eq!(book.list(&Query::all()).unwrap().records.len(), 1);
+    let checked = book.check().unwrap();
+    assert_eq!(
+        (checked.problems.len(), checked.records, checked.entries),
+        (0, 2, 9)
+    );
+    assert!(checked.seals > 0);
 }
 
 #[test]
