@@ -1,0 +1,143 @@
+//! What the server takes in, what it admits, and to what it grants reading: asked anew for every operation.
+
+use std::collections::BTreeSet;
+
+use beatbook_core::ledger::{self, Book, Check};
+use beatbook_core::register::{self, Enrolment, Officer};
+use beatbook_core::store::{Read, StoreError};
+use beatbook_proto::{
+    Code, EnrolmentId, FieldOp, PublicKey, RecordId, Revision, RevisionKind, Scope, Standing, Value,
+    VerifiedRun,
+};
+use beatbook_records::vocabulary::{Lifecycle, Marking};
+use beatbook_records::{Received, as_code, check_received, field};
+
+/// An enrolment that the register admits, and its officer.
+#[derive(Clone, Debug)]
+pub(crate) struct Admitted {
+    pub(crate) officer: Officer,
+}
+
+/// Looks an enrolment up: it must be known, not revoked, and have the key that the session proved.
+pub(crate) fn admitted(
+    read: &dyn Read,
+    peer: EnrolmentId,
+    key: &PublicKey,
+) -> Result<Option<Admitted>, StoreError> {
+    let enrolment: Option<Enrolment> = register::get(read, peer.as_bytes())?;
+    let Some(enrolment) =
+        enrolment.filter(|row| row.revoked_at_ms.is_none() && row.key.as_ref() == Some(key))
+    else {
+        return Ok(None);
+    };
+    let officer: Option<Officer> = register::get(read, enrolment.officer.as_bytes())?;
+    Ok(officer.map(|officer| Admitted { officer }))
+}
+
+/// The scopes that a session may read at a time; `None` where it is not admitted.
+pub(crate) fn scopes(
+    read: &dyn Read,
+    peer: EnrolmentId,
+    key: &PublicKey,
+    at_ms: i64,
+) -> Result<Option<Vec<Scope>>, StoreError> {
+    match admitted(read, peer, key)? {
+        Some(admitted) => register::scopes_granted(read, &admitted.officer, at_ms).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The rules for the entries of one run.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    supervisor: bool,
+    /// Records that the run changes and that are marked sensitive before it.
+    sensitive: BTreeSet<RecordId>,
+}
+
+impl Rules {
+    /// Gathers what has to be known before the entries of a run are judged.
+    pub(crate) fn for_run(read: &dyn Read, run: &VerifiedRun) -> Result<Self, StoreError> {
+        let author = match ledger::book(read, run.seal().claim.replica)? {
+            Some(book) => Some(book.opening.officer),
+            // The run that opens the book names its officer; that it is theirs is checked by the core.
+            None => {
+                let first = run.entries().first();
+                first
+                    .and_then(|first| first.entry.opening().ok())
+                    .map(|opening| opening.officer)
+            }
+        };
+        let officer: Option<Officer> = match author {
+            Some(officer) => register::get(read, officer.as_bytes())?,
+            None => None,
+        };
+        let mut sensitive = BTreeSet::new();
+        for verified in run.entries() {
+            let Ok(header) = verified.entry.header() else {
+                continue;
+            };
+            let Some(record) = header.record else { continue };
+            if header.fields.contains(&field::MARKING) && is_sensitive(read, record)? {
+                sensitive.insert(record);
+            }
+        }
+        Ok(Self {
+            supervisor: officer.is_some_and(|officer| is_supervisor(&officer.role)),
+            sensitive,
+        })
+    }
+
+    fn permits(&self, revision: &Revision) -> bool {
+        if self.supervisor {
+            return true;
+        }
+        let sets = |wanted, words: &[&str]| {
+            revision.body.ops.iter().any(|(id, op)| match op {
+                FieldOp::Set(value) => {
+                    *id == wanted && as_code(value).is_some_and(|code| words.contains(&code.as_str()))
+                }
+                _ => false,
+            })
+        };
+        let judges = revision.header.kind == RevisionKind::STATE
+            && sets(
+                field::LIFECYCLE,
+                &[Lifecycle::Checked.word(), Lifecycle::Restricted.word()],
+            );
+        let lowers =
+            self.sensitive.contains(&revision.record()) && sets(field::MARKING, &[Marking::Official.word()]);
+        !judges && !lowers
+    }
+}
+
+impl Check for Rules {
+    fn standing(&self, revision: &Revision, _author: &Book) -> Standing {
+        let received = Received {
+            family: revision.header.family.as_str(),
+            kind: revision.header.kind,
+            reason: revision.body.reason.as_ref().map(|reason| reason.as_str()),
+            ops: &revision.body.ops,
+        };
+        match check_received(&received) {
+            Err(_) => Standing::QUARANTINED_MALFORMED,
+            Ok(()) if self.permits(revision) => Standing::KEPT,
+            Ok(()) => Standing::QUARANTINED_NOT_PERMITTED,
+        }
+    }
+}
+
+/// Roles that check, restrict and lower markings.
+pub(crate) fn is_supervisor(role: &Code) -> bool {
+    matches!(role.as_str(), "SGT" | "INSP" | "CINSP")
+}
+
+fn is_sensitive(read: &dyn Read, record: RecordId) -> Result<bool, StoreError> {
+    let head = ledger::head(read, ledger::record_name(read, record)?)?;
+    let marking = head.as_ref().and_then(|head| head.field(field::MARKING));
+    Ok(marking.is_some_and(|marking| {
+        marking
+            .register()
+            .any(|(_, value)| matches!(value, Value::Code(code) if code.as_str() == Marking::OfficialSensitive.word()))
+    }))
+}

@@ -1,0 +1,142 @@
+//! The store operations of a session: commits that are answered in order, and reads that need no commit.
+//!
+//! The register is asked inside every one of them, so a device that was revoked is served nothing more, whatever it
+//! had sent before.
+
+use beatbook_core::ledger::{CheckNothing, LedgerError};
+use beatbook_core::server::{self, FeedRequest, ServerEnv, ServerOp, ServerReply};
+use beatbook_core::store::{Durable, Read, StoreError, Transaction};
+use beatbook_proto::{EnrolmentId, EpochId, PublicKey};
+use tokio::time::Instant;
+
+use super::{Driver, Returned};
+use crate::metrics::{Metrics, count};
+use crate::policy::{self, Rules};
+use crate::store::{ServerStore, fresh_epoch, now_ms};
+
+impl Driver {
+    /// Hands an operation to the store's committer, which gathers those of all sessions.
+    pub(super) fn commit(&mut self, op: ServerOp) {
+        self.under_way += 1;
+        let store = self.shared.store.clone();
+        let (peer, key) = (self.peer, self.key.clone());
+        let entries = match &op {
+            ServerOp::AcceptRun { run, .. } => run.entries().len(),
+            _ => 0,
+        };
+        let (began, metrics, returns) = (Instant::now(), store.metrics().clone(), self.returns.clone());
+        let keys = store.clone();
+        store.store().commit_then(
+            move |tx| execute(tx, &keys, peer, &key, op),
+            move |reply| {
+                note(&metrics, &reply, entries, began);
+                // A session that has ended needs no reply; what was stored stays.
+                let _ = returns.send(Returned::Reply(reply));
+            },
+        );
+    }
+
+    /// Reads a stretch of a feed beside the committer.
+    pub(super) fn read_feed(&mut self, request: FeedRequest) {
+        self.under_way += 1;
+        let store = self.shared.store.clone();
+        let (peer, key, returns) = (self.peer, self.key.clone(), self.returns.clone());
+        tokio::task::spawn_blocking(move || {
+            store.metrics().feed_reads.inc();
+            let read = store.read(|read| read_stretch(read, &store, (peer, &key), &request));
+            // What a store shows to readers is durable.
+            let reply = read.map(Durable::assert_stored).map_err(LedgerError::from);
+            let _ = returns.send(Returned::Reply(reply));
+        });
+    }
+
+    /// Asks what the register grants by now.
+    pub(super) fn ask_register(&mut self) {
+        if self.asking_register {
+            return;
+        }
+        self.asking_register = true;
+        let store = self.shared.store.clone();
+        let (peer, key, returns) = (self.peer, self.key.clone(), self.returns.clone());
+        tokio::task::spawn_blocking(move || {
+            let granted = store.read(|read| policy::scopes(read, peer, &key, now_ms()));
+            let returned = match granted {
+                Ok(granted) => Returned::Register(granted),
+                Err(error) => Returned::Reply(Err(error.into())),
+            };
+            let _ = returns.send(returned);
+        });
+    }
+}
+
+fn execute(
+    tx: &mut Transaction<'_>,
+    store: &ServerStore,
+    peer: EnrolmentId,
+    key: &PublicKey,
+    op: ServerOp,
+) -> Result<ServerReply, LedgerError> {
+    if policy::admitted(tx, peer, key)?.is_none() {
+        return Ok(ServerReply::NotAdmitted);
+    }
+    let rules = match &op {
+        ServerOp::AcceptPart(run) | ServerOp::AcceptRun { run, .. } => Some(Rules::for_run(tx, run)?),
+        _ => None,
+    };
+    let env = ServerEnv {
+        signer: &store.keys().receipts,
+        check: match &rules {
+            Some(rules) => rules,
+            // Nothing is taken in by the other operations.
+            None => &CheckNothing,
+        },
+        tag_key: &store.keys().cursors,
+        now_ms: now_ms(),
+        fresh_epoch: epoch()?,
+    };
+    server::execute(tx, &env, op)
+}
+
+fn read_stretch(
+    read: &dyn Read,
+    store: &ServerStore,
+    (peer, key): (EnrolmentId, &PublicKey),
+    request: &FeedRequest,
+) -> Result<ServerReply, StoreError> {
+    let Some(granted) = policy::scopes(read, peer, key, now_ms())? else {
+        return Ok(ServerReply::NotAdmitted);
+    };
+    // A posting may have ended since Welcome: to this session the feed has no more to say.
+    if !granted.contains(&request.scope) {
+        return Ok(ServerReply::Feed(None));
+    }
+    let stretch = server::read_stretch(read, &store.keys().cursors, request)?;
+    Ok(ServerReply::Feed(stretch.map(Box::new)))
+}
+
+fn epoch() -> Result<EpochId, StoreError> {
+    fresh_epoch().map_err(|error| StoreError::Io {
+        reason: error.to_string(),
+    })
+}
+
+fn note(
+    metrics: &Metrics,
+    reply: &Result<Durable<ServerReply>, LedgerError>,
+    entries: usize,
+    began: Instant,
+) {
+    metrics.commits.inc();
+    if let Ok(reply) = reply
+        && let ServerReply::RunAccepted { receipt, .. } = &**reply
+    {
+        metrics.runs.inc();
+        metrics.entries.inc_by(count(entries));
+        let quarantined = receipt
+            .verdicts
+            .iter()
+            .filter(|verdict| verdict.standing.is_quarantined());
+        metrics.quarantined.inc_by(count(quarantined.count()));
+        metrics.receipt_seconds.observe(began.elapsed().as_secs_f64());
+    }
+}
