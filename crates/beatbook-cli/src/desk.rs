@@ -69,3 +69,6 @@ fn change_pin(desk: &Desk<'_>, output: &mut Output<'_>) -> Result<Exit, Failure>
     }
     Ok(Exit::Done)
 }
+
+#[cfg(test)]
+mod tests;

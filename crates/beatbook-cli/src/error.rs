@@ -158,7 +158,7 @@ impl Failure {
 
 /// What was typed cannot be written as it stands, whatever the state of the record.
 fn is_usage(error: &beatbook_field::WriteError) -> bool {
-    use beatbook_records::WriteError as Check;
+    use beatbook_records::{Rule, WriteError as Check};
     match error {
         beatbook_field::WriteError::Build(_) => true,
         beatbook_field::WriteError::Check(check) => matches!(
@@ -167,6 +167,10 @@ fn is_usage(error: &beatbook_field::WriteError) -> bool {
                 | Check::Missing { .. }
                 | Check::NoReason
                 | Check::Nothing
+                | Check::Rule {
+                    rule: Rule::Anonymous | Rule::Reach | Rule::SafeContact | Rule::ThreePriorities,
+                    ..
+                }
                 | Check::UnknownField { .. }
         ),
         _ => false,

@@ -6,7 +6,7 @@ use std::io;
 
 use beatbook_field::{Concurrency, Query, Record};
 use beatbook_records::schema::{self, Sensitivity};
-use beatbook_records::vocabulary::Marking;
+use beatbook_records::vocabulary::{Lifecycle, Marking};
 use beatbook_records::{as_code, export, field, show, time};
 use serde_json::{Map, Value, json};
 
