@@ -136,7 +136,7 @@ pub(crate) async fn within<T>(test: impl Future<Output = T>) -> T {
 }
 
 /// Waits until a condition holds.
-pub(crate) async fn until(mut holds: impl FnMut() -> bool) {
+pub(crate) async fn wait_until(mut holds: impl FnMut() -> bool) {
     within(async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -160,10 +160,9 @@ impl Index {
         for author in fields.siblings(field::AUTHOR) {
             if let (Some(Value::Officer(officer)), Some(collar)) =
                 (author.member(field::OFFICER), member_text(author, field::COLLAR))
+                && self.collars.get(officer).map(String::as_str) != Some(collar)
             {
-                if self.collars.get(officer).map(String::as_str) != Some(collar) {
-                    Arc::make_mut(&mut self.collars).insert(*officer, collar.to_owned());
-                }
+                Arc::make_mut(&mut self.collars).insert(*officer, collar.to_owned());
             }
         }
     }

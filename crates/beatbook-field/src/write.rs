@@ -277,22 +277,16 @@ impl Notebook {
         if change.kind == RevisionKind::SIGN {
             self.seal(tx, written.dot)?;
         }
-        self.cover(tx)?;
         let book = ledger::book(tx, written.dot.replica)?.ok_or(LedgerError::NoBook)?;
+        if self.is_anchored() {
+            lease::cover_book(self.store(), &book)?;
+        }
         Ok(Written {
             dot: written.dot,
             record: written.record,
             reference: book.reference(written.dot.counter),
             flags,
         })
-    }
-
-    /// Leases what the transaction uses, where the store has an anchor.
-    pub(crate) fn cover(&self, tx: &Transaction<'_>) -> Result<(), LeaseError> {
-        match self.is_anchored() {
-            true => lease::cover(self.store(), tx),
-            false => Ok(()),
-        }
     }
 
     /// A signed entry is sealed at once: nobody can say later that it was written afterwards.

@@ -6,7 +6,7 @@ use beatbook_core::store::{Durable, StoreError, Transaction};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::clock;
-use crate::lease::LeaseError;
+use crate::lease::{self, LeaseError};
 use crate::notebook::Notebook;
 use crate::show;
 
@@ -29,13 +29,15 @@ impl Notebook {
             return;
         }
         let (store, shower) = (self.store().clone(), self.clone());
+        let issues = self.is_anchored() && may_issue(&op);
         store.commit_then(
             move |tx| {
                 let reply = book.execute(tx, op)?;
-                // Taking in may have issued entries again, or opened books.
-                book.cover(tx).map_err(|error| match error {
-                    LeaseError::Spent(error) | LeaseError::Store(error) => LedgerError::Store(error),
-                })?;
+                if issues {
+                    lease::cover(book.store(), tx).map_err(|error| match error {
+                        LeaseError::Spent(error) | LeaseError::Store(error) => LedgerError::Store(error),
+                    })?;
+                }
                 Ok(reply)
             },
             move |reply| {
@@ -64,6 +66,11 @@ impl Notebook {
         };
         device::execute(tx, &env, op)
     }
+}
+
+/// Taking these in can issue entries again, or open books.
+fn may_issue(op: &DeviceOp) -> bool {
+    !matches!(op, DeviceOp::Prepare { .. } | DeviceOp::Verdicts(_))
 }
 
 fn is_read(op: &DeviceOp) -> bool {

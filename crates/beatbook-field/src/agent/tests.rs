@@ -6,7 +6,7 @@ use beatbook_records::field;
 use beatbook_records::vocabulary::StopKind;
 
 use super::{Blame, SyncAgent, SyncError, SyncOptions, SyncReport, sync_once};
-use crate::fixtures::{BEAT, Device, Server, until, within};
+use crate::fixtures::{BEAT, Device, Server, wait_until, within};
 use crate::{Coverage, Event, NewBook, Query, Safety, WriteError};
 
 async fn sync(device: &Device) -> Result<SyncReport, SyncError> {
@@ -154,31 +154,31 @@ async fn the_agent_delivers_by_itself_when_the_server_comes_and_stays_in_touch()
     let (device, other) = (server.device("9123"), server.device("9124"));
     let agent = SyncAgent::spawn(device.book().clone());
     let first = device.note("while nobody answers");
-    until(
+    wait_until(
         || matches!(&*device.book().coverage().borrow(), Coverage::BackingOff { why, .. } if !why.is_empty()),
     )
     .await;
     assert_eq!(device.read(&first).record.safety, Safety::Pending);
 
     server.up().await;
-    until(|| device.read(&first).record.safety == Safety::Safe).await;
-    until(|| *device.book().coverage().borrow() == Coverage::Live).await;
+    wait_until(|| device.read(&first).record.safety == Safety::Safe).await;
+    wait_until(|| *device.book().coverage().borrow() == Coverage::Live).await;
     let busy = sync(&device).await.unwrap_err();
     assert_eq!(busy, SyncError::AlreadySyncing);
 
     // In touch: a new entry goes at once, another's comes at once.
     let second = device.note("while in touch");
-    until(|| device.read(&second).record.safety == Safety::Safe).await;
+    wait_until(|| device.read(&second).record.safety == Safety::Safe).await;
     let theirs = other.note("from the other one");
     sync(&other).await.unwrap();
-    until(|| device.book().read(theirs.record).is_ok()).await;
+    wait_until(|| device.book().read(theirs.record).is_ok()).await;
 
     // The server goes and comes back.
     server.stop().await;
     let third = device.note("while it is away");
     server.up().await;
     agent.network_changed();
-    until(|| device.read(&third).record.safety == Safety::Safe).await;
+    wait_until(|| device.read(&third).record.safety == Safety::Safe).await;
     agent.stop().await;
     assert_eq!(*device.book().coverage().borrow(), Coverage::Offline);
     assert_eq!(sync(&device).await.unwrap().sent_entries, 0);
@@ -191,13 +191,13 @@ async fn hints_decide_whether_the_agent_stays_in_touch() {
     let agent = SyncAgent::spawn(device.book().clone());
     let coverage = |wanted: Coverage| {
         let seen = device.book().coverage();
-        async move { until(|| *seen.borrow() == wanted).await }
+        async move { wait_until(|| *seen.borrow() == wanted).await }
     };
     coverage(Coverage::Live).await;
     agent.foreground(false);
     coverage(Coverage::Resting).await;
     let note = device.note("in the background");
-    until(|| device.read(&note).record.safety == Safety::Safe).await;
+    wait_until(|| device.read(&note).record.safety == Safety::Safe).await;
     coverage(Coverage::Resting).await;
     agent.network_available(false);
     coverage(Coverage::Offline).await;
@@ -316,7 +316,7 @@ async fn an_agent_that_is_dropped_at_any_moment_loses_nothing() {
         }
         drop(agent);
     }
-    until(|| device.book().session().try_lock().is_ok()).await;
+    wait_until(|| device.book().session().try_lock().is_ok()).await;
     sync(&device).await.unwrap();
     let status = device.book().status().unwrap();
     assert_eq!((status.pending, status.records), (0, 32));
