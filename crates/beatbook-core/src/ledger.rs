@@ -21,6 +21,7 @@ use crate::store::{Read, StoreError, Table, Transaction};
 
 mod accept;
 mod fold;
+mod gather;
 mod publish;
 mod read;
 mod reissue;
@@ -28,7 +29,8 @@ mod seal;
 mod write;
 
 pub use accept::{Accepted, Check, CheckNothing, Intake};
-pub use publish::{FeedBatch, FeedEnd, FeedReader, FeedRecord, FeedStep, read_feed, scopes_of};
+pub use gather::{FeedBatch, FeedReader, read_feed};
+pub use publish::{FeedEnd, FeedRecord, FeedStep, scopes_of};
 pub use read::{
     History, HistoryEntry, Status, book_named, books, heads, history, log, own_books, quarantined,
     record_name, status,
@@ -37,6 +39,7 @@ pub use seal::{PartRecord, book_part, next_run, seal_pending};
 pub use write::{Draft, Identity, ReadToken, Written, open_books, void_or_refuse, write};
 
 pub(crate) use accept::{accept_entries, accept_run_entries, give_up, is_taken, quarantine_taken};
+pub(crate) use gather::FEED_STEPS_MAX;
 pub(crate) use publish::{feed_hash_at, feed_sequence_at, publish};
 pub(crate) use reissue::{alias, as_folded, fold_reissue};
 pub(crate) use seal::{

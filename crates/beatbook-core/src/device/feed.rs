@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 
 use beatbook_proto::frame::Feed;
-use beatbook_proto::limits::FEED_ITEMS_MAX;
 use beatbook_proto::{Cursor, Dot, FeedItem, Hash, Part, RecordId, Scope, VerifiedRun, feed as wire};
 
 use super::{DeviceEnv, Fed, recover};
@@ -187,7 +186,7 @@ fn check_feed_hash(feed: &Feed, from: Hash) -> Result<(), LedgerError> {
             return misbehaved("a feed item without its part");
         }
     }
-    if steps > FEED_STEPS_MAX || feed.from.checked_add(steps) != Some(feed.cursor.position) {
+    if steps > ledger::FEED_STEPS_MAX || feed.from.checked_add(steps) != Some(feed.cursor.position) {
         return misbehaved("a feed that does not lead to its cursor");
     }
     let mut hash = from;
@@ -296,6 +295,3 @@ fn enter(tx: &mut Transaction<'_>, dot: Dot, scope: &Scope, fed: &mut Fed) -> Re
     }
     save_head(tx, &entered)
 }
-
-/// Most steps of one feed frame: as many items as it holds, none of them longer than a run.
-const FEED_STEPS_MAX: u64 = (FEED_ITEMS_MAX * 64) as u64;

@@ -1,4 +1,4 @@
-//! Feeds: the server's numbered changes per scope, in commit order, and reading them for a session.
+//! Feeds: the server's numbered changes per scope, in commit order. Reading them for a session is in `gather`.
 //!
 //! A reader that has seen a position never misses a change that commits later: positions are given inside the
 //! transaction that commits the change. Access never filters inside a feed; it is decided by scope.
@@ -6,13 +6,10 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use beatbook_proto::limits::{FEED_BYTES_MAX, FEED_ITEMS_MAX};
-use beatbook_proto::{
-    Code, Dot, Entry, FeedItem, Hash, OfficerId, Part, RecordId, ReplicaId, Scope, Value, feed as wire, field,
-};
+use beatbook_proto::{Dot, Hash, OfficerId, RecordId, ReplicaId, Scope, Value, feed as wire, field};
 use serde::{Deserialize, Serialize};
 
-use super::{Accepted, LedgerError, PartRecord, book, book_part, decode, entry, head, load, save, save_head};
+use super::{Accepted, LedgerError, book, decode, head, load, save, save_head};
 use crate::keys;
 use crate::merge::Head;
 use crate::store::{Read, StoreError, Table, Transaction};
@@ -54,7 +51,7 @@ impl FeedRecord {
     }
 
     /// The feed hash after `steps` of the row.
-    fn hash_after(&self, steps: u64) -> Hash {
+    pub(super) fn hash_after(&self, steps: u64) -> Hash {
         match self.step {
             _ if steps == 0 => self.before,
             _ if steps >= self.steps() => self.hash,
@@ -79,37 +76,6 @@ pub struct FeedEnd {
     pub position: u64,
     /// The feed hash there.
     pub hash: Hash,
-}
-
-/// Who reads a feed, from where, and what it holds already.
-pub struct FeedReader<'a> {
-    /// The officer, for the feed `own`.
-    pub officer: OfficerId,
-    /// The scope.
-    pub scope: &'a Scope,
-    /// The place to go on from.
-    pub from: FeedEnd,
-    /// True for entries that the reader holds.
-    pub holds: &'a dyn Fn(Dot, u64) -> bool,
-    /// Books whose openings the reader has been sent.
-    pub introduced: &'a BTreeSet<ReplicaId>,
-}
-
-/// A stretch of a feed, ready to be framed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FeedBatch {
-    /// The steps; departures come first (R-FEED-3).
-    pub items: Vec<FeedItem>,
-    /// The entries that they speak of.
-    pub parts: Vec<Part>,
-    /// Openings of books not introduced before.
-    pub openings: Vec<Part>,
-    /// Labels of the books concerned.
-    pub labels: Vec<(ReplicaId, Code)>,
-    /// The place after the last step.
-    pub to: FeedEnd,
-    /// The server's sequence number of the last step.
-    pub sequence: u64,
 }
 
 /// The scopes that a record belongs to by its merged state: every beat that it may be of, in the stricter class.
@@ -228,22 +194,6 @@ fn row_at(read: &dyn Read, feed: &[u8], position: u64) -> Result<Option<(u64, Fe
     Ok(Some((keys::feed_position(&key), decode(Table::Feeds, &bytes)?)))
 }
 
-/// Reads the next stretch of a feed; empty where the reader is at its end.
-pub fn read_feed(read: &dyn Read, reader: &FeedReader<'_>) -> Result<FeedBatch, StoreError> {
-    let feed = keys::feed(reader.scope, reader.officer);
-    let from = keys::feed_item(&feed, reader.from.position + 1);
-    let to = keys::feed_item(&feed, u64::MAX);
-    let mut gathering = Gathering::new(read, reader);
-    for (key, bytes) in read.scan(Table::Feeds, &from, &to, FEED_ROWS)? {
-        let record: FeedRecord = decode(Table::Feeds, &bytes)?;
-        let begins = keys::feed_position(&key).saturating_sub(record.steps());
-        if !gathering.take(&record, gathering.batch.to.position.saturating_sub(begins))? {
-            break;
-        }
-    }
-    gathering.finish()
-}
-
 /// One step that a feed is to take.
 #[derive(Clone, Copy)]
 enum Step {
@@ -319,200 +269,3 @@ impl Pages {
         Ok(grown)
     }
 }
-
-/// Gathers a stretch of a feed into items and parts.
-struct Gathering<'a> {
-    read: &'a dyn Read,
-    reader: &'a FeedReader<'a>,
-    batch: FeedBatch,
-    /// Which entries go into which part: parts are of one held record of one seal each.
-    groups: Vec<(PartRecord, BTreeSet<u64>)>,
-    bytes: usize,
-    /// Records looked up, and whether they are of the scope.
-    in_scope: BTreeMap<RecordId, bool>,
-}
-
-impl<'a> Gathering<'a> {
-    fn new(read: &'a dyn Read, reader: &'a FeedReader<'a>) -> Self {
-        let batch = FeedBatch {
-            to: reader.from,
-            ..FeedBatch::default()
-        };
-        Self {
-            read,
-            reader,
-            batch,
-            groups: Vec::new(),
-            bytes: 0,
-            in_scope: BTreeMap::new(),
-        }
-    }
-
-    /// Takes what follows the first `skip` steps of a row; `false` if the batch is full before its end.
-    fn take(&mut self, record: &FeedRecord, skip: u64) -> Result<bool, StoreError> {
-        self.batch.sequence = self.batch.sequence.max(record.sequence);
-        let (first, count) = match record.step {
-            FeedStep::Entries { first, count } => (first, u64::from(count)),
-            FeedStep::Left(left) => {
-                if !self
-                    .batch
-                    .items
-                    .iter()
-                    .all(|item| matches!(item, FeedItem::Left(_)))
-                {
-                    return Ok(false);
-                }
-                self.batch.items.push(FeedItem::Left(left));
-                self.batch.to = FeedEnd {
-                    position: self.batch.to.position + 1,
-                    hash: record.hash,
-                };
-                return Ok(true);
-            }
-        };
-        let mut hash = record.hash_after(skip);
-        for step in skip..count {
-            let dot = Dot {
-                counter: first.counter.saturating_add(step),
-                ..first
-            };
-            if self.batch.items.len() >= FEED_ITEMS_MAX {
-                return Ok(false);
-            }
-            if (self.reader.holds)(dot, record.sequence) {
-                self.push_held(dot);
-            } else if !self.push_entry(dot)? {
-                return Ok(false);
-            }
-            hash = wire::hash_after_entry(&hash, dot);
-            self.batch.to = FeedEnd {
-                position: self.batch.to.position + 1,
-                hash,
-            };
-        }
-        Ok(true)
-    }
-
-    fn push_held(&mut self, dot: Dot) {
-        if let Some(FeedItem::Held { first, count }) = self.batch.items.last_mut()
-            && first.replica == dot.replica
-            && first.counter + u64::from(*count) == dot.counter
-            && *count < u32::MAX
-        {
-            *count += 1;
-            return;
-        }
-        self.batch.items.push(FeedItem::Held { first: dot, count: 1 });
-    }
-
-    /// True if the entry's record is of the scope to this day. What has left since is passed over: who was not there
-    /// before has no right to it, and who comes back to it is sent it whole.
-    fn is_in_scope(&mut self, dot: Dot, stored: &Entry) -> Result<bool, StoreError> {
-        if !matches!(self.reader.scope, Scope::Beat { .. }) {
-            return Ok(true);
-        }
-        let Some(revision) = super::as_folded(self.read, dot, stored)? else {
-            return Ok(false);
-        };
-        let record = revision.record();
-        if let Some(known) = self.in_scope.get(&record) {
-            return Ok(*known);
-        }
-        let scopes = head(self.read, record)?
-            .map(|head| head.scopes)
-            .unwrap_or_default();
-        let found = scopes.contains(self.reader.scope);
-        self.in_scope.insert(record, found);
-        Ok(found)
-    }
-
-    fn push_entry(&mut self, dot: Dot) -> Result<bool, StoreError> {
-        let damaged = |what| StoreError::Corrupt {
-            table: Table::Feeds as u8,
-            what,
-        };
-        let stored = entry(self.read, dot)?.ok_or(damaged("a published entry is not held"))?;
-        if !self.is_in_scope(dot, &stored.entry)? {
-            self.push_held(dot);
-            return Ok(true);
-        }
-        let size = stored.entry.byte_len() + ENTRY_OVERHEAD_BYTES;
-        if self.bytes > 0 && self.bytes + size > FEED_BYTES_MAX {
-            return Ok(false);
-        }
-        let group = match self.groups.iter().position(|(record, _)| covers(record, dot)) {
-            Some(group) => group,
-            None => {
-                let record = super::seal::holding_part(self.read, dot.replica, dot.counter)?;
-                self.groups.push((
-                    record.ok_or(damaged("a published entry has no seal"))?,
-                    BTreeSet::new(),
-                ));
-                self.groups.len() - 1
-            }
-        };
-        let Ok(part) = u16::try_from(group) else {
-            return Ok(false);
-        };
-        if let Some((_, counters)) = self.groups.get_mut(group) {
-            counters.insert(dot.counter);
-        }
-        self.bytes += size;
-        if let Some(FeedItem::Entries {
-            part: last,
-            first,
-            count,
-        }) = self.batch.items.last_mut()
-            && *last == part
-            && *first + u64::from(*count) == dot.counter
-            && *count < u32::MAX
-        {
-            *count += 1;
-            return Ok(true);
-        }
-        self.batch.items.push(FeedItem::Entries {
-            part,
-            first: dot.counter,
-            count: 1,
-        });
-        Ok(true)
-    }
-
-    fn finish(mut self) -> Result<FeedBatch, StoreError> {
-        let damaged = StoreError::Corrupt {
-            table: Table::Seals as u8,
-            what: "a sealed part does not prove its entries",
-        };
-        for (record, counters) in &self.groups {
-            let counters: Vec<u64> = counters.iter().copied().collect();
-            let part = super::seal::part_of(self.read, record, &counters)?.ok_or(damaged.clone())?;
-            self.batch.parts.push(part);
-        }
-        let replicas: BTreeSet<ReplicaId> = self
-            .groups
-            .iter()
-            .map(|(record, _)| record.seal.claim.replica)
-            .collect();
-        for replica in replicas {
-            let Some(book) = book(self.read, replica)? else {
-                continue;
-            };
-            if let Some(label) = book.label {
-                self.batch.labels.push((replica, label));
-            }
-            if !self.reader.introduced.contains(&replica) {
-                self.batch.openings.extend(book_part(self.read, replica, &[1])?);
-            }
-        }
-        Ok(self.batch)
-    }
-}
-
-fn covers(record: &PartRecord, dot: Dot) -> bool {
-    record.seal.claim.replica == dot.replica && record.holds(dot.counter)
-}
-
-/// What an entry costs beside its bytes: counter, lengths and its share of the proof.
-const ENTRY_OVERHEAD_BYTES: usize = 48;
-/// Rows of a feed looked at for one frame.
-const FEED_ROWS: usize = 1_024;

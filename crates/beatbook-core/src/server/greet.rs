@@ -38,7 +38,8 @@ pub(super) fn greet(
     for claim in hello.books.iter() {
         let position = place_book(tx, &officer, peer, claim)?;
         // Only the same seal shows that the device holds what the server holds under these dots.
-        if position.claim.counter == claim.counter && position.claim.seal == claim.seal {
+        let same = position.claim.counter == claim.counter && position.claim.seal == claim.seal;
+        if same && !position.forked {
             claims.insert(claim.replica, claim.counter);
         }
         let known = book(tx, claim.replica)?.filter(|known| known.opening.enrolment == peer);

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use beatbook_core::ledger;
+use beatbook_core::ledger::{self, CheckNothing};
 use beatbook_core::merge::Head;
 use beatbook_core::register::{self, Officer};
-use beatbook_core::store::{MemoryStore, Read, Table};
-use beatbook_proto::{Dot, Entry, OfficerId, RevisionKind, Scope, Standing, Verdict};
+use beatbook_core::server::{self, ServerEnv, ServerOp};
+use beatbook_core::store::{MemoryStore, Read, Table, Transaction};
+use beatbook_proto::{Dot, Entry, EpochId, OfficerId, RevisionKind, Scope, Standing, Verdict};
 
 use crate::world::World;
 
@@ -26,6 +27,42 @@ impl World {
         self.check_nothing_lost();
         self.check_heads_agree();
         self.check_status();
+        self.check_replays();
+    }
+
+    /// Invariant 10: every run that the server holds, sent again, changes nothing but the server's own count.
+    fn check_replays(&self) {
+        let env = ServerEnv {
+            signer: &self.server_key,
+            check: &CheckNothing,
+            tag_key: &[0x7a; 32],
+            now_ms: self.now_ms,
+            fresh_epoch: EpochId::default(),
+        };
+        for book in ledger::books(&self.server).unwrap() {
+            let mut after = 0;
+            while let Some(run) = ledger::next_run(&self.server, book.replica(), after).unwrap() {
+                after = run.seal.claim.last;
+                let mut tx = Transaction::new(&self.server);
+                let run = Box::new(run.verify(&book.opening.key).unwrap());
+                let peer = book.opening.enrolment;
+                server::execute(&mut tx, &env, ServerOp::AcceptRun { peer, run }).unwrap();
+                for (table, key, _) in tx.into_writes().iter() {
+                    assert_eq!(
+                        table,
+                        Table::Meta,
+                        "invariant 10: {:?}/{after}: {key:?}",
+                        book.replica()
+                    );
+                }
+            }
+            assert_eq!(
+                after,
+                book.held,
+                "invariant 1: the runs of {:?} are held whole",
+                book.replica()
+            );
+        }
     }
 
     /// Invariant 1: what was receipted is held by the server, with the same bytes.

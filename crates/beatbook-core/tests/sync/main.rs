@@ -6,6 +6,7 @@ mod world;
 
 mod concurrent_work_of_one_officer;
 mod link_cut_at_every_frame;
+mod peers_that_misbehave;
 mod random_worlds;
 mod records_move_between_scopes;
 mod server_went_back_in_time;

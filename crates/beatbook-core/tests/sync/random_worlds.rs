@@ -10,7 +10,7 @@ use crate::link::Faults;
 use crate::world::{LINES, PLACE, SUBJECT, World, set, set_code};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Concurrent writers over links that break.
     #[test]

@@ -1,0 +1,151 @@
+//! What a peer claims costs what is there, never what it claims; and it is told nothing that is not its own.
+
+use beatbook_core::device::{self, DeviceOp, DeviceReply};
+use beatbook_core::ledger::LedgerError;
+use beatbook_core::server::{self, ServerOp, ServerReply};
+use beatbook_proto::frame::{BookClaim, Feed, Hello};
+use beatbook_proto::{Cursor, Dot, FeedItem, Hash, List, ReplicaId, ReplicaKind, Scope, SealClaim, Signer};
+
+use crate::world::World;
+
+/// Invariant: counters that run over and counts that are not meant are answered, at the cost of what is held.
+#[test]
+fn offers_of_everything_cost_what_is_held() {
+    let mut world = World::new(1);
+    let ann = world.officer("PCSO", &["52/C02"]);
+    let phone = world.device(ann);
+    let record = world.found(phone, "NOTE", "52/C02", "a note");
+    world.sync(phone);
+    let unknown = ReplicaId::from_bytes([9; 16]);
+    let stretches = vec![
+        (Dot { counter: 1, ..record }, u32::MAX),
+        (
+            Dot {
+                replica: unknown,
+                counter: u64::MAX,
+            },
+            u32::MAX,
+        ),
+        (
+            Dot {
+                replica: unknown,
+                counter: u64::MAX - 3,
+            },
+            2,
+        ),
+        (
+            Dot {
+                replica: unknown,
+                counter: 5,
+            },
+            0,
+        ),
+    ];
+    let op = ServerOp::Offered(stretches.clone());
+    let reply = world.at_server(|tx, env| server::execute(tx, env, op)).unwrap();
+    let lacking = vec![
+        (Dot { counter: 3, ..record }, u32::MAX - 2),
+        (
+            Dot {
+                replica: unknown,
+                counter: u64::MAX - 3,
+            },
+            2,
+        ),
+    ];
+    assert_eq!(reply, ServerReply::Wanted(lacking));
+    let op = DeviceOp::Parts(stretches);
+    let reply = world
+        .with_env(phone, |tx, env| device::execute(tx, env, op))
+        .unwrap();
+    let DeviceReply::Parts(parts) = reply else {
+        panic!("parts were asked for")
+    };
+    assert_eq!(parts.len(), 1);
+}
+
+/// Invariant: a feed whose steps run over something, or are more than a frame holds, is refused before they are walked.
+#[test]
+fn feeds_that_run_over_are_refused() {
+    let mut world = World::new(2);
+    let ann = world.officer("PCSO", &["52/C02"]);
+    let phone = world.device(ann);
+    world.sync(phone);
+    let first = Dot {
+        replica: ReplicaId::from_bytes([9; 16]),
+        counter: u64::MAX - 1,
+    };
+    let held = FeedItem::Held {
+        first,
+        count: u32::MAX,
+    };
+    let nowhere = FeedItem::Entries {
+        part: 7,
+        first: 1,
+        count: 1,
+    };
+    for items in [
+        vec![held.clone()],
+        vec![held.clone(), held.clone()],
+        vec![nowhere],
+    ] {
+        let cursor = Cursor {
+            scope: Scope::Reference,
+            epoch: beatbook_proto::EpochId::default(),
+            position: u64::from(u32::MAX),
+            hash: Hash::default(),
+            tag: [0; 16],
+        };
+        let feed = Feed {
+            from: 0,
+            items: List(items),
+            parts: List(vec![]),
+            openings: List(vec![]),
+            labels: List(vec![]),
+            cursor,
+        };
+        let op = DeviceOp::Feed(feed);
+        let refused = world.with_env(phone, |tx, env| device::execute(tx, env, op));
+        assert!(
+            matches!(refused, Err(LedgerError::PeerMisbehaved(_))),
+            "{refused:?}"
+        );
+    }
+}
+
+/// Invariant: who claims a book of someone else hears nothing of it: no counter, no seal, no label, no verdicts.
+#[test]
+fn a_claim_on_anothers_book_is_told_nothing() {
+    let mut world = World::new(3);
+    let (ann, eve) = (
+        world.officer("PCSO", &["52/C02"]),
+        world.officer("PCSO", &["52/C03"]),
+    );
+    let (phone, stranger) = (world.device(ann), world.device(eve));
+    let record = world.found(phone, "NOTE", "52/C02", "a note");
+    world.sync(phone);
+    let claim = BookClaim {
+        replica: record.replica,
+        counter: 0,
+        seal: SealClaim::NO_SEAL,
+        kind: ReplicaKind::Book,
+    };
+    let hello = Hello {
+        protocol_min: 1,
+        protocol_max: 1,
+        features: 0,
+        books: List(vec![claim]),
+        cursors: List(vec![]),
+        live: false,
+    };
+    let site = &world.devices[stranger];
+    let (peer, key) = (site.identity.enrolment, site.key.public_key());
+    let op = ServerOp::Greet { peer, key, hello };
+    let reply = world.at_server(|tx, env| server::execute(tx, env, op)).unwrap();
+    let ServerReply::Greeted(greeted) = reply else {
+        panic!("the stranger is enrolled")
+    };
+    let told = &greeted.welcome.books[0];
+    assert_eq!((told.claim, told.secured, &told.label), (claim, 0, &None));
+    assert!(greeted.verdicts.is_empty() && greeted.claims.is_empty());
+}
