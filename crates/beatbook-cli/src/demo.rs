@@ -133,7 +133,7 @@ async fn write<T: Send + 'static>(
 }
 
 /// Different fields of the contact, and the same field of the note, on two devices that know nothing of each other.
-async fn edit<'a>(world: &'a World, subjects: Subjects) -> Result<Vec<(&'a Device, Vec<Written>)>, Failure> {
+async fn edit(world: &World, subjects: Subjects) -> Result<Vec<(&Device, Vec<Written>)>, Failure> {
     let Subjects { contact, note } = subjects;
     let body = |number: u8| {
         format!(
@@ -374,12 +374,12 @@ async fn stay(world: World, output: &mut Output<'_>) -> Result<(), Failure> {
     output.remark(&lines.join("\n"));
     output.flush()?;
     tokio::signal::ctrl_c().await?;
-    server.stop().await.map_err(broke)
+    world::close(server).await
 }
 
 async fn end(world: World) -> Result<(), Failure> {
     let server = world.put_devices_away().await?;
-    server.stop().await.map_err(broke)
+    world::close(server).await
 }
 
 fn all_safe(book: &Notebook) -> bool {

@@ -12,6 +12,7 @@ use crate::output::Output;
 use crate::time::{age, now, stamp};
 use crate::versions::Versions;
 use crate::view::{self, Look};
+use crate::words::counted;
 use crate::write::open;
 
 /// `show`: the whole of one record, sensitive fields included.
@@ -230,10 +231,7 @@ fn standing(read: &Read) -> String {
     let mut text = format!(
         "{}; {}",
         view::state(record),
-        match record.revisions {
-            1 => "1 revision".to_owned(),
-            count => format!("{count} revisions"),
-        }
+        counted(record.revisions as u64, "revision")
     );
     if record.frozen {
         text.push_str("; no longer on your beats: it can be read here, not changed");
@@ -318,14 +316,14 @@ fn status_text(book: &Notebook, status: &Status) -> String {
     }
     if status.quarantined > 0 {
         lines.push(format!(
-            "{} held apart by the server: ask a supervisor to look at them",
-            status.quarantined
+            "held apart by the server: {}; ask a supervisor to look",
+            counted(status.quarantined, "entry")
         ));
     }
     if status.conflicts > 0 {
         lines.push(format!(
-            "{} conflicts wait for a person: beatbook conflicts",
-            status.conflicts
+            "waiting for a person: {}; see beatbook conflicts",
+            counted(status.conflicts, "conflict")
         ));
     }
     lines.push(match status.last_receipt_ms {
@@ -343,10 +341,10 @@ fn status_text(book: &Notebook, status: &Status) -> String {
         .filter(|book| book.open)
         .map(|book| {
             format!(
-                "{} ({}, {} entries)",
+                "{} ({}, {})",
                 book.name,
                 crate::words::replica(book.kind),
-                book.held
+                counted(book.held, "entry")
             )
         })
         .collect();

@@ -17,6 +17,7 @@ use crate::output::Output;
 use crate::read::log;
 use crate::time::{age, now, stamp};
 use crate::view::{self, Look};
+use crate::words::counted;
 
 pub(crate) use watch::watch;
 
@@ -71,8 +72,8 @@ pub(crate) fn pull(desk: &Desk<'_>, arguments: &Pull, output: &mut Output<'_>) -
     view::print(&records, &arguments.filter, look, output)?;
     let newest = match records.last() {
         Some(record) => format!(
-            "{} records, newest {} of {} ({} ago)",
-            records.len(),
+            "{}, newest {} of {} ({} ago)",
+            counted(records.len() as u64, "record"),
             record.reference,
             stamp(record.at),
             age(now().utc_ms - record.at.utc_ms)
@@ -138,9 +139,9 @@ async fn settle(desk: &Desk<'_>, agent: &SyncAgent) -> Result<(), SyncError> {
 /// What was done, in a sentence.
 fn told(report: &SyncReport) -> String {
     format!(
-        "sent {} entries, received {}; {} bytes up, {} bytes down, {} ms",
-        report.sent_entries,
-        report.received_entries,
+        "sent {}, received {}; {} bytes up, {} bytes down, {} ms",
+        counted(report.sent_entries, "entry"),
+        counted(report.received_entries, "entry"),
         report.bytes_up,
         report.bytes_down,
         report.elapsed.as_millis()
@@ -152,14 +153,14 @@ fn waiting(book: &Notebook, output: &mut Output<'_>) -> Result<Exit, Failure> {
     let status = book.status()?;
     if status.conflicts > 0 {
         output.hint(&format!(
-            "{} conflicts wait for a person: beatbook conflicts",
-            status.conflicts
+            "waiting for a person: {}; see beatbook conflicts",
+            counted(status.conflicts, "conflict")
         ));
     }
     if status.quarantined > 0 {
         output.hint(&format!(
-            "{} entries are held apart by the server: ask a supervisor",
-            status.quarantined
+            "held apart by the server: {}; ask a supervisor",
+            counted(status.quarantined, "entry")
         ));
     }
     Ok(match status.conflicts > 0 || status.quarantined > 0 {

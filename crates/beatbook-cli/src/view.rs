@@ -135,10 +135,12 @@ pub(crate) fn marking(record: &Record) -> &'static str {
 
 /// Where a record stands, in a word or two.
 pub(crate) fn state(record: &Record) -> String {
-    let mut words = vec![
-        record.lifecycle.word().to_lowercase(),
-        record.safety.word().to_owned(),
-    ];
+    let mut words = vec![record.safety.word().to_owned()];
+    // Of what is not signed as a rule, unsigned is no news.
+    let plain = record.lifecycle == Lifecycle::Draft && record.family.as_str() != "NOTE";
+    if !plain {
+        words.insert(0, record.lifecycle.word().to_lowercase());
+    }
     match record.concurrency {
         Concurrency::AutoMerged => words.push("auto-merged".to_owned()),
         Concurrency::Clean => {}

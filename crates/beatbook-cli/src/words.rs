@@ -27,3 +27,15 @@ pub(crate) fn replica(kind: ReplicaKind) -> &'static str {
         ReplicaKind::Trace => "trace",
     }
 }
+
+/// A number with its noun: `1 record`, `2 entries`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    match (count, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
+        (_, None) => format!("{count} {noun}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -150,6 +150,13 @@ impl Device {
     }
 }
 
+/// Ends the server. Every device has gone by then; sessions that a cut left behind are not waited for.
+pub(crate) async fn close(server: Server) -> Result<(), Failure> {
+    let store = server.store().clone();
+    drop(server);
+    blocking(move || store.close()).await?.map_err(broke)
+}
+
 async fn enrol(
     server: &Server,
     relay: &Relay,

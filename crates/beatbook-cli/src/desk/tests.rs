@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 
 use super::*;
 use crate::args::Cli;
-use crate::demo::world::World;
+use crate::demo::world::{World, close};
 use crate::output::Terminal;
 
 /// A force with its devices, and a runtime to run them on.
@@ -71,7 +71,7 @@ impl Drop for Force {
     fn drop(&mut self) {
         let world = self.world.take().unwrap();
         self.runtime
-            .block_on(async { world.put_devices_away().await.unwrap().stop().await.unwrap() });
+            .block_on(async { close(world.put_devices_away().await.unwrap()).await.unwrap() });
     }
 }
 
