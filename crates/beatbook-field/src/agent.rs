@@ -54,12 +54,16 @@ impl Hints {
 impl SyncAgent {
     /// Starts syncing a notebook with the server that enrolled it. Called on a tokio runtime.
     pub fn spawn(book: Notebook) -> Self {
-        let server = book.server().clone();
-        Self::spawn_at(book, server)
+        Self::spawn_with(book, SyncOptions::default())
     }
 
     /// Starts syncing with the server at another address; it must be of the same force.
     pub fn spawn_at(book: Notebook, server: ServerAddress) -> Self {
+        Self::spawn_with(book, SyncOptions::default().at(server))
+    }
+
+    /// Starts syncing by these options. A live session keeps its connection alive whatever they say.
+    pub fn spawn_with(book: Notebook, options: SyncOptions) -> Self {
         let hints = watch::Sender::new(Hints {
             available: true,
             foreground: true,
@@ -69,7 +73,7 @@ impl SyncAgent {
         });
         let task = Task {
             book,
-            server,
+            options,
             hints: hints.subscribe(),
             backoff: Backoff::default(),
         };
@@ -147,7 +151,7 @@ impl fmt::Debug for SyncAgent {
 /// The task of an agent.
 struct Task {
     book: Notebook,
-    server: ServerAddress,
+    options: SyncOptions,
     hints: watch::Receiver<Hints>,
     backoff: Backoff,
 }
@@ -198,13 +202,13 @@ impl Task {
             }));
         }
         self.book.set_coverage(Coverage::Probing);
-        let options = if hints.live() {
-            DialOptions::live()
-        } else {
-            DialOptions::default()
-        };
+        let mut dial = self.options.dial;
+        if hints.live() {
+            dial.keep_alive = dial.keep_alive.or(DialOptions::live().keep_alive);
+        }
+        let server = self.options.server.as_ref().unwrap_or(self.book.server());
         let dialled = tokio::select! {
-            dialled = self.book.dialer().dial_with(&self.server, options) => dialled?,
+            dialled = self.book.dialer().dial_with(server, dial) => dialled?,
             _ = wish(self.hints.clone(), hints) => return Err(SyncError::Stopped),
         };
         self.book.set_coverage(Coverage::Syncing);

@@ -11,7 +11,7 @@ use super::session::{self, Plan};
 use crate::notebook::Notebook;
 use crate::status::Coverage;
 
-/// How to sync once.
+/// How to sync.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SyncOptions {
@@ -26,6 +26,13 @@ impl SyncOptions {
     #[must_use]
     pub fn at(mut self, server: ServerAddress) -> Self {
         self.server = Some(server);
+        self
+    }
+
+    /// Gives up dialling after this time.
+    #[must_use]
+    pub fn dial_timeout(mut self, timeout: Duration) -> Self {
+        self.dial.timeout = timeout;
         self
     }
 }

@@ -1,5 +1,7 @@
 //! The agent and the command against a small server: delivery, conflicts, cuts, and a server that comes and goes.
 
+use std::time::Duration;
+
 use beatbook_proto::{FieldOp, Text, Value};
 use beatbook_records::build::{Setting, Stop};
 use beatbook_records::field;
@@ -121,7 +123,7 @@ async fn a_connection_cut_at_any_frame_loses_nothing() {
     sync(&other).await.unwrap();
     let mut device = server.device("9123");
     let mut whole = false;
-    for cut in 0..40 {
+    for cut in 0..20 {
         let before = device.book().status().unwrap().written;
         let note = device.note("written before the cut");
         server.cut_after(cut);
@@ -152,7 +154,8 @@ async fn a_connection_cut_at_any_frame_loses_nothing() {
 async fn the_agent_delivers_by_itself_when_the_server_comes_and_stays_in_touch() {
     let mut server = Server::down().await;
     let (device, other) = (server.device("9123"), server.device("9124"));
-    let agent = SyncAgent::spawn(device.book().clone());
+    let options = SyncOptions::default().dial_timeout(Duration::from_millis(500));
+    let agent = SyncAgent::spawn_with(device.book().clone(), options);
     let first = device.note("while nobody answers");
     wait_until(
         || matches!(&*device.book().coverage().borrow(), Coverage::BackingOff { why, .. } if !why.is_empty()),
