@@ -85,7 +85,7 @@ pub enum FeedItem {
         /// How many consecutive ones.
         count: u32,
     },
-    /// Entries that the reader already holds.
+    /// Entries that the reader already holds, or needs no more: their record has left the scope.
     Held {
         /// The first of them.
         first: Dot,
