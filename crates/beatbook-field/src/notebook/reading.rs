@@ -332,12 +332,12 @@ fn record_of(read: &dyn StoreRead, dot: Dot) -> Result<Option<RecordId>, StoreEr
 
 /// By its label; the name that it had before is good for ever.
 fn is_named(book: &Book, name: &str) -> bool {
-    let labelled = book
-        .label
+    let short = |short: &str| short.eq_ignore_ascii_case(&book.replica().short());
+    // What was noted down before the first contact stays a name of the book.
+    book.label
         .as_ref()
-        .is_some_and(|label| label.as_str().eq_ignore_ascii_case(name));
-    let short = name.strip_prefix("new-");
-    labelled || short.is_some_and(|short| short.eq_ignore_ascii_case(&book.replica().short()))
+        .is_some_and(|label| label.as_str().eq_ignore_ascii_case(name))
+        || name.strip_prefix("new-").is_some_and(short)
 }
 
 fn at(book: &Book, counter: u64) -> Dot {
