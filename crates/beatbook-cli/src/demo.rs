@@ -20,6 +20,7 @@ use serde_json::json;
 use crate::args::{Demo, Filter};
 use crate::error::{Exit, Failure};
 use crate::output::Output;
+use crate::sync::ended;
 use crate::versions::Versions;
 use crate::view::{self, Look};
 use shift::{Pen, Subjects};
@@ -29,7 +30,7 @@ use world::{Device, PIN, World, broke};
 pub(crate) fn run(arguments: &Demo, output: &mut Output<'_>) -> Result<Exit, Failure> {
     let (folder, temporary) = folder(arguments.dir.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let told = runtime.block_on(story(&folder, arguments.serve, output));
+    let told = runtime.block_on(tell(&folder, arguments.serve, output));
     drop(runtime);
     if let Some(temporary) = temporary {
         temporary.close().map_err(|source| Failure::File {
@@ -58,7 +59,19 @@ struct Figures {
     elapsed_ms: u64,
 }
 
-async fn story(folder: &Path, serve: bool, output: &mut Output<'_>) -> Result<(), Failure> {
+/// Tells the story, and ends or stays; told to end in the middle, it leaves nothing behind.
+async fn tell(folder: &Path, serve: bool, output: &mut Output<'_>) -> Result<(), Failure> {
+    let world = tokio::select! {
+        told = story(folder, output) => told?,
+        () = ended() => return Err(Failure::Demo("it was told to end".to_owned())),
+    };
+    match serve {
+        true => stay(world, output).await,
+        false => end(world).await,
+    }
+}
+
+async fn story(folder: &Path, output: &mut Output<'_>) -> Result<World, Failure> {
     let begun = Instant::now();
     say(
         output,
@@ -112,10 +125,7 @@ async fn story(folder: &Path, serve: bool, output: &mut Output<'_>) -> Result<()
     drop(offline);
     figures.check()?;
     figures.print(output)?;
-    match serve {
-        true => stay(world, output).await,
-        false => end(world).await,
-    }
+    Ok(world)
 }
 
 /// Writes on a device, and hands out what was written.
@@ -356,10 +366,10 @@ async fn stay(world: World, output: &mut Output<'_>) -> Result<(), Failure> {
         ("a sergeant's device", world.token("214").await?),
     ];
     let folder = world.folder.clone();
-    let server = world.put_devices_away().await?;
+    let served = world.put_devices_away().await?;
     let mut lines = vec![format!(
         "\nThe server is at {} until Ctrl-C; its data are in {}.",
-        server.local_addr(),
+        served.server.local_addr(),
         folder.display()
     )];
     for (whose, token) in tokens {
@@ -373,13 +383,12 @@ async fn stay(world: World, output: &mut Output<'_>) -> Result<(), Failure> {
     ));
     output.remark(&lines.join("\n"));
     output.flush()?;
-    tokio::signal::ctrl_c().await?;
-    world::close(server).await
+    ended().await;
+    world::close(served).await
 }
 
 async fn end(world: World) -> Result<(), Failure> {
-    let server = world.put_devices_away().await?;
-    world::close(server).await
+    world::close(world.put_devices_away().await?).await
 }
 
 fn all_safe(book: &Notebook) -> bool {

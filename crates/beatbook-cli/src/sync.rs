@@ -19,7 +19,7 @@ use crate::time::{age, now, stamp};
 use crate::view::{self, Look};
 use crate::words::counted;
 
-pub(crate) use watch::watch;
+pub(crate) use watch::{ended, watch};
 
 /// `sync`, once; staying is for the process that opened the notebook itself.
 pub(crate) fn sync(desk: &Desk<'_>, arguments: &Sync, output: &mut Output<'_>) -> Result<Exit, Failure> {

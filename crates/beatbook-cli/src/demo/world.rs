@@ -102,14 +102,24 @@ impl World {
         Ok(issued.map_err(broke)?.token.to_string())
     }
 
-    /// Ends the devices, and leaves the server running.
-    pub(crate) async fn put_devices_away(self) -> Result<Server, Failure> {
+    /// Ends the devices, and leaves the server and the network running.
+    pub(crate) async fn put_devices_away(self) -> Result<Served, Failure> {
         for device in [self.phone, self.laptop, self.colleague, self.desk] {
             device.agent.stop().await;
             blocking(move || device.book.close()).await?.map_err(broke)?;
         }
-        Ok(self.server)
+        Ok(Served {
+            server: self.server,
+            _relay: self.relay,
+        })
     }
+}
+
+/// What goes on without the devices of the story: they can still be opened, and dial the network they were enrolled by.
+pub(crate) struct Served {
+    /// The server.
+    pub(crate) server: Server,
+    _relay: Relay,
 }
 
 impl Device {
@@ -151,9 +161,9 @@ impl Device {
 }
 
 /// Ends the server. Every device has gone by then; sessions that a cut left behind are not waited for.
-pub(crate) async fn close(server: Server) -> Result<(), Failure> {
-    let store = server.store().clone();
-    drop(server);
+pub(crate) async fn close(served: Served) -> Result<(), Failure> {
+    let store = served.server.store().clone();
+    drop(served);
     blocking(move || store.close()).await?.map_err(broke)
 }
 

@@ -370,6 +370,49 @@ fn lists_are_filtered_and_masked() {
 #[test]
 fn a_conflict_is_shown_with_both_versions_refused_to_an_amend_and_resolved() {
     let force = Force::new();
+    let phone = &force.world().phone;
+    let record = written_twice(&force);
+    let note = phone.book.read(record).unwrap().record.reference;
+    let refused = force.on_phone(&["amend", &note, "--set", "body=At number 1", "--reason", "sure"]);
+    assert!(
+        refused.exit == Exit::Failed && refused.why.contains("beatbook resolve"),
+        "{refused:?}"
+    );
+    let shown = force.on_phone(&["show", &note]);
+    assert_eq!(shown.exit, Exit::Waiting);
+    assert!(
+        shown.out.contains("VERSION 1") && shown.out.contains("VERSION 2"),
+        "{}",
+        shown.out
+    );
+    assert!(shown.err.contains("beatbook resolve"), "{shown:?}");
+    let listed = force.on_phone(&["conflicts", "--json"]);
+    assert_eq!(listed.exit, Exit::Waiting);
+    let versions = listed.object()["versions"].as_array().unwrap().clone();
+    assert_eq!(versions.len(), 2);
+    assert_eq!(force.on_phone(&["status"]).exit, Exit::Waiting);
+
+    let wrong = force.on_phone(&["resolve", &note, "--keep", "3", "--reason", "checked"]);
+    assert!(
+        wrong.exit == Exit::Failed && wrong.why.contains("no version 3"),
+        "{wrong:?}"
+    );
+    force
+        .on_phone(&["resolve", &note, "--keep", "2", "--reason", "checked at the door"])
+        .record();
+    let settled = force.on_phone(&["show", &note, "--json"]);
+    assert_eq!(settled.exit, Exit::Done);
+    assert_eq!(settled.object()["fields"]["body"], versions[1]["fields"]["body"]);
+    assert_eq!(force.on_phone(&["conflicts"]).exit, Exit::Done);
+    let again = force.on_phone(&["resolve", &note, "--keep", "1", "--reason", "no"]);
+    assert!(
+        again.exit == Exit::Failed && again.why.contains("beatbook amend"),
+        "{again:?}"
+    );
+}
+
+/// A note whose body was amended on phone and laptop while the network was cut; the phone sees the conflict.
+fn written_twice(force: &Force) -> beatbook_proto::RecordId {
     let world = force.world();
     let (phone, laptop) = (&world.phone, &world.laptop);
     let note = force
@@ -408,41 +451,5 @@ fn a_conflict_is_shown_with_both_versions_refused_to_an_amend_and_resolved() {
         .block_on(phone.until("the conflict", conflict))
         .unwrap();
 
-    let note = phone.book.read(record).unwrap().record.reference;
-    let refused = force.on_phone(&["amend", &note, "--set", "body=At number 1", "--reason", "sure"]);
-    assert!(
-        refused.exit == Exit::Failed && refused.why.contains("beatbook resolve"),
-        "{refused:?}"
-    );
-    let shown = force.on_phone(&["show", &note]);
-    assert_eq!(shown.exit, Exit::Waiting);
-    assert!(
-        shown.out.contains("VERSION 1") && shown.out.contains("VERSION 2"),
-        "{}",
-        shown.out
-    );
-    assert!(shown.err.contains("beatbook resolve"), "{shown:?}");
-    let listed = force.on_phone(&["conflicts", "--json"]);
-    assert_eq!(listed.exit, Exit::Waiting);
-    let versions = listed.object()["versions"].as_array().unwrap().clone();
-    assert_eq!(versions.len(), 2);
-    assert_eq!(force.on_phone(&["status"]).exit, Exit::Waiting);
-
-    let wrong = force.on_phone(&["resolve", &note, "--keep", "3", "--reason", "checked"]);
-    assert!(
-        wrong.exit == Exit::Failed && wrong.why.contains("no version 3"),
-        "{wrong:?}"
-    );
-    force
-        .on_phone(&["resolve", &note, "--keep", "2", "--reason", "checked at the door"])
-        .record();
-    let settled = force.on_phone(&["show", &note, "--json"]);
-    assert_eq!(settled.exit, Exit::Done);
-    assert_eq!(settled.object()["fields"]["body"], versions[1]["fields"]["body"]);
-    assert_eq!(force.on_phone(&["conflicts"]).exit, Exit::Done);
-    let again = force.on_phone(&["resolve", &note, "--keep", "1", "--reason", "no"]);
-    assert!(
-        again.exit == Exit::Failed && again.why.contains("beatbook amend"),
-        "{again:?}"
-    );
+    record
 }

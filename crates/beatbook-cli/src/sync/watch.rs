@@ -69,7 +69,7 @@ pub(crate) async fn watch(book: Notebook, output: &mut Output<'_>) -> Result<Exi
 }
 
 /// Waits for Ctrl-C, or for the order of a service manager.
-async fn ended() {
+pub(crate) async fn ended() {
     let interrupted = tokio::signal::ctrl_c();
     let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
         let _ = interrupted.await;
