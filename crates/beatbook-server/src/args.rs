@@ -112,7 +112,7 @@ pub(crate) enum OfficerCommand {
         /// Beats to post to, with commas between.
         #[arg(long, value_delimiter = ',', value_name = "BEAT,BEAT")]
         beats: Vec<String>,
-        /// From when on: RFC 3339, or YYYY-MM-DD[ HH:MM] in local time; at once if left out.
+        /// From when on: RFC 3339, or YYYY-MM-DD or "YYYY-MM-DD HH:MM" in local time; at once if left out.
         #[arg(long, value_name = "T", value_parser = parse_time)]
         from: Option<i64>,
     },
@@ -123,7 +123,7 @@ pub(crate) enum OfficerCommand {
         /// The beats, with commas between.
         #[arg(long, value_delimiter = ',', required = true, value_name = "BEAT,BEAT")]
         beats: Vec<String>,
-        /// From when on: RFC 3339, or YYYY-MM-DD[ HH:MM] in local time; at once if left out.
+        /// From when on: RFC 3339, or YYYY-MM-DD or "YYYY-MM-DD HH:MM" in local time; at once if left out.
         #[arg(long, value_name = "T", value_parser = parse_time)]
         from: Option<i64>,
         /// Until when; without an end if left out.

@@ -10,8 +10,9 @@
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let folder = tempfile::tempdir()?;
+//! let data = folder.path().join("force");
 //! let store = tokio::task::spawn_blocking(move || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
-//!     let options = InitOptions::new(folder.path().join("force"), "52", "Avon and Somerset");
+//!     let options = InitOptions::new(data, "52", "Avon and Somerset");
 //!     let store = ServerStore::init(&options)?;
 //!     store.import_beats(&[NewBeat::new("C02", "Stokes Croft", "Ashley")])?;
 //!     store.add_officer(&NewOfficer::new("9123", "Sam Pike", "PCSO").on_beats(["C02"]))?;

@@ -119,7 +119,11 @@ impl ServerStore {
     ) -> Result<(), StoreError> {
         let revisions = ledger::revisions(read, head);
         let holds = match &revisions {
-            Ok(revisions) => Head::fold(revisions).as_ref() == Some(head),
+            Ok(revisions) => Head::fold(revisions).is_some_and(|mut folded| {
+                // Where a record is published is kept beside its merged state, and follows from it.
+                folded.scopes = ledger::scopes_of(&folded);
+                folded == *head
+            }),
             Err(StoreError::Corrupt { .. }) => false,
             Err(error) => return Err(error.clone()),
         };
