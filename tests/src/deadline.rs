@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// How long anything may take before a test gives up. It is no claim about speed: a loaded machine is slow.
 pub const DEADLINE: Duration = Duration::from_secs(90);
 
-const PAUSE: Duration = Duration::from_millis(15);
+const PAUSE: Duration = Duration::from_millis(4);
 
 /// Waits until `probe` gives something; panics with `what` and the last complaint at the deadline.
 pub fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Result<T, String>) -> T {

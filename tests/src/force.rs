@@ -189,7 +189,14 @@ impl Force {
     /// Restores a backup into a folder.
     pub fn restore(&self, backup: &Path, target: &Path) -> Outcome {
         let mut command = self.command(target);
+        // The recovery key was left beside the folder that `init` made.
+        let key = fs::read_dir(self.folder.path())
+            .expect("the folder is there")
+            .flatten()
+            .map(|entry| entry.path())
+            .find(|path| path.extension().is_some_and(|extension| extension == "key"));
         command.arg("restore").arg(backup);
+        command.arg("--key").arg(key.expect("init left a recovery key"));
         Outcome::of(command)
     }
 

@@ -1,7 +1,7 @@
 //! Processes: run to the end, or kept running with their output gathered; ended only by their own handle.
 
 use std::fmt;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -26,29 +26,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Runs a command to its end with nothing on standard input.
+    /// Runs a command to its end; panics with all it said if it does not end.
     pub fn of(command: Command) -> Self {
-        Self::fed(command, "")
-    }
-
-    /// Runs a command to its end with `input` on standard input.
-    pub fn fed(mut command: Command, input: &str) -> Self {
-        let told = format!("{command:?}");
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{told}: {error}"));
-        let mut stdin = child.stdin.take().expect("it is piped");
-        // A command that reads no input may be gone already.
-        let _ = stdin.write_all(input.as_bytes());
-        drop(stdin);
-        let output = child.wait_with_output().expect("a child is waited for");
+        let mut running = Running::start(command);
+        let status = running.wait_ended();
         Self {
-            command: told,
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            command: running.told.clone(),
+            code: status.code(),
+            stdout: running.stdout(),
+            stderr: running.stderr(),
         }
     }
 
