@@ -122,3 +122,17 @@ fn positions_west_of_greenwich_are_no_options() {
     };
     assert_eq!(fix.fixes, ["51.4,-2.5,8"]);
 }
+
+#[test]
+fn a_text_may_begin_with_a_dash_and_options_are_still_options() {
+    for text in ["-", "- two lads by the stop", "--no reply"] {
+        let Command::Note(note) = read(&["note", text, "--beat", "C02", "--draft"]).unwrap().command else {
+            panic!("another command");
+        };
+        assert_eq!(
+            (note.text.as_str(), note.place.beat.as_str(), note.draft),
+            (text, "C02", true)
+        );
+    }
+    assert_eq!(read(&["note", "--help"]).unwrap_err().exit_code(), 0);
+}

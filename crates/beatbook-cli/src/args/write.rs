@@ -23,7 +23,7 @@ pub(crate) struct Place {
 #[derive(Args, Debug)]
 pub(crate) struct Note {
     /// What you write; - reads it from standard input.
-    #[arg(value_name = "TEXT")]
+    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) text: String,
     /// Where and when.
     #[command(flatten)]
@@ -83,7 +83,7 @@ pub(crate) struct Supplement {
     #[arg(value_name = "RECORD")]
     pub(crate) record: Reference,
     /// What came to mind; - reads it from standard input.
-    #[arg(value_name = "TEXT")]
+    #[arg(value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) text: String,
 }
 

@@ -85,12 +85,14 @@ fn reachable(output: &mut Output<'_>, coverage: &Coverage) -> Result<(), Failure
     match coverage {
         // What comes and goes within a session is no news.
         Coverage::Probing | Coverage::Syncing | Coverage::Offline => Ok(()),
-        other => tell(
-            output,
-            "coverage",
-            &json!({ "coverage": other.word() }),
-            &coverage_text(other),
-        ),
+        other => {
+            let why = match other {
+                Coverage::BackingOff { why, .. } => Value::from(why.as_str()),
+                _ => Value::Null,
+            };
+            let members = json!({ "coverage": other.word(), "why": why });
+            tell(output, "coverage", &members, &coverage_text(other))
+        }
     }
 }
 
