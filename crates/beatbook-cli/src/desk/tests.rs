@@ -371,7 +371,7 @@ fn lists_are_filtered_and_masked() {
 fn a_conflict_is_shown_with_both_versions_refused_to_an_amend_and_resolved() {
     let force = Force::new();
     let phone = &force.world().phone;
-    let record = written_twice(&force);
+    let record = written_twice(&force, "body=At number 16", "body=At number 12");
     let note = phone.book.read(record).unwrap().record.reference;
     let refused = force.on_phone(&["amend", &note, "--set", "body=At number 1", "--reason", "sure"]);
     assert!(
@@ -411,8 +411,42 @@ fn a_conflict_is_shown_with_both_versions_refused_to_an_amend_and_resolved() {
     );
 }
 
-/// A note whose body was amended on phone and laptop while the network was cut; the phone sees the conflict.
-fn written_twice(force: &Force) -> beatbook_proto::RecordId {
+#[test]
+fn under_the_notebooks_law_different_fields_wait_too_and_either_version_can_be_kept() {
+    let force = Force::new();
+    let phone = &force.world().phone;
+    let record = written_twice(&force, "body=At number 16", "note_kind=INCIDENT");
+    let note = phone.book.read(record).unwrap().record.reference;
+    let versions = force.on_phone(&["show", &note, "--json"]).object()["versions"].clone();
+    let kept = versions
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|version| version["fields"]["body"] == "At number 16");
+    let kept = kept.unwrap();
+    assert_eq!(kept["fields"]["note_kind"], "OBSERVATION");
+    let number = kept["version"].to_string();
+    force
+        .on_phone(&[
+            "resolve",
+            &note,
+            "--keep",
+            &number,
+            "--reason",
+            "it was no incident",
+        ])
+        .record();
+    let settled = force.on_phone(&["show", &note, "--json"]);
+    assert_eq!(settled.exit, Exit::Done);
+    let fields = settled.object()["fields"].clone();
+    assert_eq!(
+        (&fields["body"], &fields["note_kind"]),
+        (&kept["fields"]["body"], &kept["fields"]["note_kind"])
+    );
+}
+
+/// A note that was amended on phone and laptop while the network was cut; the phone sees the conflict.
+fn written_twice(force: &Force, on_phone: &str, on_the_laptop: &str) -> beatbook_proto::RecordId {
     let world = force.world();
     let (phone, laptop) = (&world.phone, &world.laptop);
     let note = force
@@ -426,23 +460,9 @@ fn written_twice(force: &Force) -> beatbook_proto::RecordId {
     let on_laptop = laptop.book.read(record).unwrap().record.reference;
     world.coverage(false);
     force
-        .on_phone(&[
-            "amend",
-            &note,
-            "--set",
-            "body=At number 16",
-            "--reason",
-            "misread",
-        ])
+        .on_phone(&["amend", &note, "--set", on_phone, "--reason", "misread"])
         .record();
-    let amend = [
-        "amend",
-        &on_laptop,
-        "--set",
-        "body=At number 12",
-        "--reason",
-        "misread",
-    ];
+    let amend = ["amend", &on_laptop, "--set", on_the_laptop, "--reason", "misread"];
     force.type_on(&laptop.book, &amend).record();
     world.coverage(true);
     let conflict = move |book: &Notebook| book.read(record).is_ok_and(|read| read.record.is_conflict());
