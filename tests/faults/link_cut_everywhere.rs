@@ -19,7 +19,7 @@ fn cut_after_every_datagram() {
     let colleague = force.enrol("colleague", "8841");
     let desk = force.enrol("desk", "214");
     let (mut words, mut theirs) = (Vec::new(), Vec::new());
-    let mut whole = false;
+    let (mut whole, mut cuts) = (false, 0);
     for cut in 1..CUTS_MAX {
         // News in both directions, so that runs, receipts and feeds are all cut somewhere.
         if cut % 4 == 1 {
@@ -33,8 +33,10 @@ fn cut_after_every_datagram() {
             whole = true;
             break;
         }
+        cuts += 1;
     }
     assert!(whole, "no session came through within {CUTS_MAX} datagrams");
+    assert!(cuts > 8, "a session of {cuts} datagrams is none");
     assert_eq!(phone.count("pending"), 0);
     assert_each_once(&phone.list(), words.iter().chain(&theirs));
     assert_each_once(&desk.pull(), words.iter().chain(&theirs));

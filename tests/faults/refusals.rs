@@ -22,7 +22,7 @@ fn tokens_are_checked() {
     let other = if &good[at..=at] == "A" { "B" } else { "A" };
     let mistaken = format!("{}{other}{}", &good[..at], &good[at + 1..]);
     for wrong in [mistaken.as_str(), "", "no token at all"] {
-        let refused = phone.run(&["enrol", "--token", wrong]).exits(1);
+        let refused = phone.run(&["enrol", "--token", wrong]).exits(2);
         refused.complains("token");
     }
     phone.run(&["enrol", "--token", &good]).done();
