@@ -12,6 +12,7 @@ use crate::Failure;
 pub struct Force {
     program: PathBuf,
     data: PathBuf,
+    address: String,
     server: Child,
 }
 
@@ -44,17 +45,21 @@ impl Force {
                 "--metrics",
                 "off",
             ])
+            .env("BEATBOOK_LOG", "warn")
             .stdout(Stdio::piped())
             .spawn()?;
         let stdout = server.stdout.take().ok_or("the server has no output")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
-        if !line.contains("127.0.0.1:") {
-            return Err(format!("the server did not say where it listens: {line}").into());
-        }
+        let address = line
+            .split_whitespace()
+            .find(|word| word.starts_with("127.0.0.1:"));
+        let address = address.map(|word| word.trim_end_matches(',').to_owned());
+        let address = address.ok_or_else(|| format!("the server did not say where it listens: {line}"))?;
         Ok(Self {
             program,
             data,
+            address,
             server,
         })
     }
@@ -68,10 +73,17 @@ impl Force {
             "officer", "add", "--collar", collar, "--name", "Bench", "--role", role, "--beats", &beats,
         ];
         run(&self.program, &[&officer[..], &["--data", &data]].concat())?;
-        let token = run(
-            &self.program,
-            &["device", "issue", "--officer", collar, "--data", &data],
-        )?;
+        let issue = [
+            "device",
+            "issue",
+            "--officer",
+            collar,
+            "--address",
+            &self.address,
+            "--data",
+            &data,
+        ];
+        let token = run(&self.program, &issue)?;
         let token: Token = token.trim().parse()?;
         let options = Options {
             anchor: AnchorPlace::Beside,
