@@ -71,7 +71,7 @@ fn killed(store: &Path, round: usize, after_ms: u64) -> Vec<(String, String)> {
             told.push((body.to_owned(), reference.to_owned()));
         }
     };
-    let starts_with = if round % 3 == 0 { "opens" } else { "wrote" };
+    let starts_with = if round.is_multiple_of(3) { "opens" } else { "wrote" };
     loop {
         let line = receiver
             .recv_timeout(beatbook_tests::DEADLINE)

@@ -10,26 +10,32 @@ use std::process::{Command, ExitCode};
 use beatbook_tests::{Canaries, Device, Force, assert_each_once};
 
 fn main() -> ExitCode {
-    let scenarios: [(&str, fn(&Small)); 2] =
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let scenarios: [(&str, Scenario); 2] =
         [("a_full_device", a_full_device), ("a_full_server", a_full_server)];
     for (name, scenario) in scenarios {
-        let small = match Small::mount() {
-            Ok(small) => small,
+        if !wanted.is_empty() && !wanted.iter().any(|words| name.contains(words.as_str())) {
+            continue;
+        }
+        match Small::mount() {
+            Ok(small) => scenario(&small),
             Err(why) => {
                 println!("skipped {name}: no tmpfs could be mounted ({why}); run this suite as root");
-                let must = std::env::var("CI").is_ok_and(|value| value == "true");
-                return if must {
-                    ExitCode::FAILURE
-                } else {
-                    ExitCode::SUCCESS
-                };
+                if std::env::var("CI").is_ok_and(|value| value == "true") {
+                    return ExitCode::FAILURE;
+                }
+                continue;
             }
-        };
-        scenario(&small);
+        }
         println!("test {name} ... ok");
     }
     ExitCode::SUCCESS
 }
+
+type Scenario = fn(&Small);
 
 fn a_full_device(small: &Small) {
     let mut canaries = Canaries::new();

@@ -4,12 +4,15 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 
 use crate::device::Device;
 use crate::process::{Outcome, Running};
 use crate::programs::programs;
+use crate::seed::Seed;
 
 /// A force with two beats, C02 and C03, and nobody in it yet. Dropping it ends the server and removes everything.
 #[derive(Debug)]
@@ -252,9 +255,19 @@ pub(crate) fn clean(program: &Path) -> Command {
     command
 }
 
-/// A port that nobody has on this machine at this moment.
+/// A port that nobody has. Not one of those that the system hands out by itself: while a server is away, a device's
+/// socket could come by its port.
 fn free_address() -> SocketAddr {
-    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|socket| socket.local_addr())
-        .expect("a port is free")
+    static NEXT: OnceLock<AtomicU64> = OnceLock::new();
+    let next = NEXT.get_or_init(|| AtomicU64::new(Seed::drawn().between(0, PORTS)));
+    let free = (0..PORTS).find_map(|_| {
+        let port = FIRST_PORT + next.fetch_add(1, Ordering::Relaxed) % PORTS;
+        let port = u16::try_from(port).expect("it is below 32,768");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        UdpSocket::bind(address).is_ok().then_some(address)
+    });
+    free.expect("a port is free")
 }
+
+const FIRST_PORT: u64 = 20_000;
+const PORTS: u64 = 12_000;

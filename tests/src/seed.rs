@@ -20,12 +20,17 @@ impl Seed {
         let given = std::env::var("BEATBOOK_TEST_SEED")
             .ok()
             .and_then(|text| text.parse().ok());
-        let first = given.unwrap_or_else(|| RandomState::new().build_hasher().finish());
+        let first = given.unwrap_or_else(drawn);
         Self {
             first,
             state: first,
             tell: true,
         }
+    }
+
+    /// Draws a seed for what decides over no outcome.
+    pub fn drawn() -> Self {
+        Self::of(drawn())
     }
 
     /// Takes this seed.
@@ -69,4 +74,8 @@ impl Drop for Seed {
             eprintln!("to run this again: BEATBOOK_TEST_SEED={}", self.first);
         }
     }
+}
+
+fn drawn() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
