@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rustix::fs::FlockOperation;
 
+use crate::disk::private;
 use crate::error::OpenError;
 
 /// Holds the lock until it is dropped. The system drops it with the process, however that ends.
@@ -18,13 +19,10 @@ impl Lock {
     pub(crate) fn take(dir: &Path) -> Result<Self, OpenError> {
         let path = dir.join("lock");
         let io = |error| OpenError::io(&path, error);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(io)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        private(&mut options);
+        let mut file = options.open(&path).map_err(io)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {

@@ -59,7 +59,7 @@ impl Default for Options {
             pin_cost: PinCost::default(),
             cache_bytes: 32 << 20,
             segment_bytes: 8 << 20,
-            checkpoint_bytes: 4 << 20,
+            checkpoint_bytes: 16 << 20,
             free_bytes_min: 8 << 20,
             repair: false,
             disk: Arc::new(RealDisk),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::disk::create_private_dir;
 use crate::error::OpenError;
 use crate::index::{Index, Seals};
 
@@ -60,7 +61,7 @@ pub(crate) fn set_aside(dir: &Path, index: &Path) -> Result<PathBuf, OpenError> 
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     let holder = dir.join("aside");
-    fs::create_dir_all(&holder).map_err(io)?;
+    create_private_dir(&holder).map_err(io)?;
     let mut try_number = 0_u32;
     let target = loop {
         let target = holder.join(format!("{name}.{try_number}"));
@@ -124,7 +125,7 @@ pub(super) fn open_sled(path: &Path, cache_bytes: u64) -> Result<sled::Db, OpenE
     // A snapshot only makes opening faster: sled reads its log where there is none.
     let holder = path.join("snapshots.aside");
     let io = |error| OpenError::io(&holder, error);
-    fs::create_dir_all(&holder).map_err(io)?;
+    create_private_dir(&holder).map_err(io)?;
     for snapshot in found {
         if let Some(name) = snapshot.file_name() {
             fs::rename(&snapshot, holder.join(name)).map_err(io)?;
@@ -147,9 +148,15 @@ pub(crate) fn disk_bytes(path: &Path) -> u64 {
 }
 
 fn try_open(path: &Path, cache_bytes: u64) -> Result<sled::Db, OpenError> {
+    // sled would make it for everybody to look into.
+    create_private_dir(path).map_err(|error| OpenError::io(path, error))?;
     let deadline = Instant::now() + Duration::from_millis(RELEASE_MS_MAX);
     loop {
-        let config = sled::Config::new().path(path).cache_capacity(cache_bytes);
+        // Checkpoints make the index durable; what sled flushes between them is work done twice.
+        let config = sled::Config::new()
+            .path(path)
+            .cache_capacity(cache_bytes)
+            .flush_every_ms(None);
         let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
         match opened {
             Ok(Ok(db)) => return Ok(db),

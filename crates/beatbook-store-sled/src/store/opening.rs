@@ -8,6 +8,7 @@ use std::sync::Arc;
 use beatbook_core::store::StoreError;
 
 use crate::anchor::{Anchor, AnchorState};
+use crate::disk::create_private_dir;
 use crate::error::OpenError;
 use crate::index::{self, Index, Seals, build_aside, index_path, set_aside};
 use crate::journal::frame::{Entry, Keys, Opening};
@@ -61,9 +62,7 @@ pub(super) fn prepare(dir: &Path) -> Result<PathBuf, OpenError> {
     if aside.exists() {
         fs::remove_dir_all(&aside).map_err(io)?;
     }
-    let mut folder = fs::DirBuilder::new();
-    private(folder.recursive(true));
-    folder.create(&aside).map_err(io)?;
+    create_private_dir(&aside).map_err(io)?;
     Ok(aside)
 }
 
@@ -135,25 +134,7 @@ pub(super) fn open(
     // Before the first append: from here on a torn tail is possible.
     state.write(options.disk.as_ref(), dir, &key)?;
     index::clear_leftovers(dir, state.index)?;
-    let mut report = OpenReport {
-        anchor: AnchorState::Unused,
-        cut_bytes: recovered.cut_bytes,
-        replayed: recovered.replay.len() as u64,
-        rebuilt: opened.rebuilt,
-        sequence: 0,
-    };
-    let anchor = options
-        .anchor_path(dir)
-        .map(|path| {
-            Anchor::read(
-                Arc::clone(&options.disk),
-                path,
-                &key,
-                vault.store_id,
-                recovered.opening,
-            )
-        })
-        .transpose()?;
+    let anchor = read_anchor(dir, &options, &key, vault.store_id, recovered.opening)?;
     let live = Live {
         index: Some(opened.index),
         totals: opened.totals,
@@ -167,7 +148,7 @@ pub(super) fn open(
         anchor,
         state,
     });
-    let mut committer = Committer {
+    let committer = Committer {
         shared: Arc::new(shared),
         journal,
         opening: Opening::default(),
@@ -176,12 +157,43 @@ pub(super) fn open(
         released: 0,
         lock,
     };
-    report.anchor = announce(&mut committer, recovered.opening.unwrap_or_default())?;
-    if report.rebuilt.is_some() || !recovered.replay.is_empty() {
-        committer.checkpoint().map_err(|error| in_open(dir, &error))?;
+    begin(committer, &recovered, opened.rebuilt)
+}
+
+/// Reads the anchor of a store that has one.
+fn read_anchor(
+    dir: &Path,
+    options: &Options,
+    key: &StoreKey,
+    store_id: [u8; 16],
+    opening: Option<Opening>,
+) -> Result<Option<Anchor>, OpenError> {
+    options
+        .anchor_path(dir)
+        .map(|path| Anchor::read(Arc::clone(&options.disk), path, key, store_id, opening))
+        .transpose()
+}
+
+/// Announces this opening and makes lasting what it had to mend.
+fn begin(
+    mut committer: Committer,
+    recovered: &Recovered,
+    rebuilt: Option<Rebuilt>,
+) -> Result<(Committer, OpenReport), OpenError> {
+    let anchor = announce(&mut committer, recovered.opening.unwrap_or_default())?;
+    if rebuilt.is_some() || !recovered.replay.is_empty() {
+        let dir = committer.shared.dir.clone();
+        committer.checkpoint().map_err(|error| in_open(&dir, &error))?;
     }
-    report.sequence = committer.journal.sequence();
-    committer.shared.live.write().sequence = report.sequence;
+    let sequence = committer.journal.sequence();
+    committer.shared.live.write().sequence = sequence;
+    let report = OpenReport {
+        anchor,
+        cut_bytes: recovered.cut_bytes,
+        replayed: recovered.replay.len() as u64,
+        rebuilt,
+        sequence,
+    };
     Ok((committer, report))
 }
 
@@ -350,16 +362,6 @@ impl Work<'_> {
         })
     }
 }
-
-/// Nobody but the owner looks into the folder of a store.
-#[cfg(unix)]
-fn private(folder: &mut fs::DirBuilder) {
-    use std::os::unix::fs::DirBuilderExt;
-    folder.mode(0o700);
-}
-
-#[cfg(not(unix))]
-fn private(_folder: &mut fs::DirBuilder) {}
 
 /// True where making the index anew would not help: try again when the cause is gone.
 fn is_passing(error: &OpenError) -> bool {

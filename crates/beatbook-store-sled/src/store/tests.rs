@@ -5,6 +5,8 @@ mod damage;
 mod faults;
 mod model;
 mod power;
+#[cfg(unix)]
+mod privacy;
 
 use std::fs;
 
