@@ -281,6 +281,14 @@ pub fn head(read: &dyn Read, record: RecordId) -> Result<Option<Head>, StoreErro
     }
 }
 
+/// As [`head`], for a record whose founding entry is at hand and kept.
+pub(crate) fn head_with(read: &dyn Read, founder: Dot, entry: &Entry) -> Result<Option<Head>, StoreError> {
+    match load(read, Table::Heads, &keys::entry(founder))? {
+        Some(head) => Ok(Some(head)),
+        None => head_of_founder(read, founder, entry),
+    }
+}
+
 /// The head of a record of which only the founding entry is held.
 fn founding_head(read: &dyn Read, record: RecordId) -> Result<Option<Head>, StoreError> {
     let Some(stored) = entry(read, record)?.filter(|stored| stored.standing == Standing::KEPT) else {

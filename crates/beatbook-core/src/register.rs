@@ -41,6 +41,13 @@ pub struct Posting {
     pub until_ms: Option<i64>,
 }
 
+impl Posting {
+    /// True while the officer works these beats.
+    pub fn is_current(&self, at_ms: i64) -> bool {
+        self.from_ms <= at_ms && self.until_ms.is_none_or(|until| at_ms < until)
+    }
+}
+
 /// A beat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beat {
@@ -168,11 +175,12 @@ pub fn get<R: Row>(read: &dyn Read, key: &[u8]) -> Result<Option<R>, StoreError>
 
 /// Reads every row of a kind, in order of key.
 pub fn list<R: Row>(read: &dyn Read) -> Result<Vec<R>, StoreError> {
-    let pairs = read.scan(Table::Register, &[R::KIND], &keys::after(&[R::KIND]), usize::MAX)?;
-    pairs
-        .iter()
-        .map(|(_, bytes)| decode(Table::Register, bytes))
-        .collect()
+    starting(read, &[])
+}
+
+/// Reads the postings of one officer, earliest beginning first, and no other's.
+pub fn postings_of(read: &dyn Read, officer: OfficerId) -> Result<Vec<Posting>, StoreError> {
+    starting(read, officer.as_bytes())
 }
 
 /// Writes one row.
@@ -198,12 +206,8 @@ pub fn officer_by_collar(read: &dyn Read, collar: &str) -> Result<Option<Officer
 /// sensitive class from sergeant up.
 pub fn scopes_granted(read: &dyn Read, officer: &Officer, at_ms: i64) -> Result<Vec<Scope>, StoreError> {
     let mut scopes = alloc::vec![Scope::Own, Scope::Reference];
-    let postings: Vec<Posting> = list(read)?;
-    let current = postings.into_iter().filter(|posting| {
-        posting.officer == officer.id
-            && posting.from_ms <= at_ms
-            && posting.until_ms.is_none_or(|until| at_ms < until)
-    });
+    let postings = postings_of(read, officer.id)?;
+    let current = postings.into_iter().filter(|posting| posting.is_current(at_ms));
     for beat in current.flat_map(|posting| posting.beats) {
         if SENSITIVE_ROLES.contains(&officer.role.as_str()) {
             scopes.push(Scope::Beat {
@@ -218,6 +222,16 @@ pub fn scopes_granted(read: &dyn Read, officer: &Officer, at_ms: i64) -> Result<
     Ok(scopes)
 }
 
+/// Every row of a kind whose key begins with `prefix`, in order of key.
+fn starting<R: Row>(read: &dyn Read, prefix: &[u8]) -> Result<Vec<R>, StoreError> {
+    let from = row_key::<R>(prefix);
+    let pairs = read.scan(Table::Register, &from, &keys::after(&from), usize::MAX)?;
+    pairs
+        .iter()
+        .map(|(_, bytes)| decode(Table::Register, bytes))
+        .collect()
+}
+
 fn row_key<R: Row>(key: &[u8]) -> Vec<u8> {
     let mut whole = alloc::vec![R::KIND];
     whole.extend_from_slice(key);
@@ -226,3 +240,6 @@ fn row_key<R: Row>(key: &[u8]) -> Vec<u8> {
 
 /// Roles that read the sensitive class of their beats.
 const SENSITIVE_ROLES: [&str; 3] = ["SGT", "INSP", "CINSP"];
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,10 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use beatbook_proto::limits::{FEED_BYTES_MAX, FEED_ITEMS_MAX};
-use beatbook_proto::{Code, Dot, Entry, FeedItem, OfficerId, Part, RecordId, ReplicaId, Scope, feed as wire};
+use beatbook_proto::{Code, Dot, Entry, FeedItem, OfficerId, Part, RecordId, ReplicaId, Scope};
 
-use super::{FeedEnd, FeedRecord, FeedStep, PartRecord, book, book_part, decode, entry, head};
+use super::publish::Step;
+use super::{FeedEnd, FeedRecord, PartRecord, book, book_part, decode, entry, head, head_with};
 use crate::keys;
 use crate::store::{Read, StoreError, Table};
 
@@ -49,7 +50,7 @@ pub fn read_feed(read: &dyn Read, reader: &FeedReader<'_>) -> Result<FeedBatch, 
     let mut gathering = Gathering::new(read, reader);
     for (key, bytes) in read.scan(Table::Feeds, &from, &to, FEED_ROWS)? {
         let record: FeedRecord = decode(Table::Feeds, &bytes)?;
-        let begins = keys::feed_position(&key).saturating_sub(record.steps());
+        let begins = keys::feed_position(&key).saturating_sub(record.positions());
         if !gathering.take(&record, gathering.batch.to.position.saturating_sub(begins))? {
             break;
         }
@@ -85,48 +86,47 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Takes what follows the first `skip` steps of a row; `false` if the batch is full before its end.
+    /// Takes what follows the first `skip` positions of a row; `false` if the batch is full before its end.
     fn take(&mut self, record: &FeedRecord, skip: u64) -> Result<bool, StoreError> {
-        let (first, count) = match record.step {
-            FeedStep::Entries { first, count } => (first, u64::from(count)),
-            FeedStep::Left(left) => {
-                let departures = |item: &FeedItem| matches!(item, FeedItem::Left(_));
-                let full = self.batch.items.len() >= FEED_ITEMS_MAX;
-                if full || !self.batch.items.iter().all(departures) {
-                    return Ok(false);
-                }
-                self.batch.sequence = record.sequence;
-                self.batch.items.push(FeedItem::Left(left));
-                self.batch.to = FeedEnd {
-                    position: self.batch.to.position + 1,
-                    hash: record.hash,
-                };
-                return Ok(true);
-            }
-        };
         let mut hash = record.hash_after(skip);
-        for step in skip..count {
-            let dot = Dot {
-                counter: first.counter.saturating_add(step),
-                ..first
-            };
+        let taken = usize::try_from(skip).unwrap_or(usize::MAX);
+        for step in record.each().skip(taken) {
             let steps = self.batch.to.position - self.reader.from.position;
             if self.batch.items.len() >= FEED_ITEMS_MAX || steps >= FEED_STEPS_MAX {
                 return Ok(false);
             }
-            if (self.reader.holds)(dot, record.sequence) {
-                self.push_held(dot);
-            } else if !self.push_entry(dot)? {
+            let fits = match step {
+                Step::Left(left) => self.push_departure(left),
+                Step::Entry(dot) if (self.reader.holds)(dot, record.sequence) => {
+                    self.push_held(dot);
+                    true
+                }
+                Step::Entry(dot) => self.push_entry(dot)?,
+            };
+            if !fits {
                 return Ok(false);
             }
             self.batch.sequence = record.sequence;
-            hash = wire::hash_after_entry(&hash, dot);
+            hash = step.hash_after(&hash);
             self.batch.to = FeedEnd {
                 position: self.batch.to.position + 1,
                 hash,
             };
         }
         Ok(true)
+    }
+
+    /// Departures come first in a frame (R-FEED-3).
+    fn push_departure(&mut self, left: RecordId) -> bool {
+        let first = self
+            .batch
+            .items
+            .iter()
+            .all(|item| matches!(item, FeedItem::Left(_)));
+        if first {
+            self.batch.items.push(FeedItem::Left(left));
+        }
+        first
     }
 
     fn push_held(&mut self, dot: Dot) {
@@ -147,16 +147,25 @@ impl<'a> Gathering<'a> {
         if !matches!(self.reader.scope, Scope::Beat { .. }) {
             return Ok(true);
         }
-        let Some(revision) = super::as_folded(self.read, dot, stored)? else {
-            return Ok(false);
+        let founds = stored.header().is_ok_and(|header| {
+            header.record.is_none() && header.kind != beatbook_proto::RevisionKind::REISSUE
+        });
+        let record = if founds {
+            dot
+        } else {
+            match super::as_folded(self.read, dot, stored)? {
+                Some(revision) => revision.record(),
+                None => return Ok(false),
+            }
         };
-        let record = revision.record();
         if let Some(known) = self.in_scope.get(&record) {
             return Ok(*known);
         }
-        let scopes = head(self.read, record)?
-            .map(|head| head.scopes)
-            .unwrap_or_default();
+        let standing = match founds {
+            true => head_with(self.read, dot, stored)?,
+            false => head(self.read, record)?,
+        };
+        let scopes = standing.map(|head| head.scopes).unwrap_or_default();
         let found = scopes.contains(self.reader.scope);
         self.in_scope.insert(record, found);
         Ok(found)

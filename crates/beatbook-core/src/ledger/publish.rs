@@ -14,11 +14,11 @@ use crate::keys;
 use crate::merge::Head;
 use crate::store::{Read, StoreError, Table, Transaction};
 
-/// One stored row of a feed, under the position after it: a step, or as many as consecutive entries make in a commit.
+/// One stored row of a feed, under the position after it: what one commit did in the scope.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedRecord {
-    /// What happened.
-    pub step: FeedStep,
+    /// What happened, in order.
+    pub steps: Vec<FeedStep>,
     /// The feed hash before it.
     pub before: Hash,
     /// The feed hash after it.
@@ -41,30 +41,65 @@ pub enum FeedStep {
     Left(RecordId),
 }
 
+/// One position of a feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// An entry was accepted.
+    Entry(Dot),
+    /// A record left.
+    Left(RecordId),
+}
+
 impl FeedRecord {
     /// How many positions the row takes.
-    pub fn steps(&self) -> u64 {
-        match self.step {
-            FeedStep::Entries { count, .. } => u64::from(count),
-            FeedStep::Left(_) => 1,
-        }
+    pub fn positions(&self) -> u64 {
+        self.steps.iter().map(FeedStep::positions).sum()
     }
 
-    /// The feed hash after `steps` of the row.
-    pub(super) fn hash_after(&self, steps: u64) -> Hash {
-        match self.step {
-            _ if steps == 0 => self.before,
-            _ if steps >= self.steps() => self.hash,
-            FeedStep::Left(_) => self.hash,
-            FeedStep::Entries { first, .. } => (0..steps).fold(self.before, |hash, step| {
-                wire::hash_after_entry(
-                    &hash,
-                    Dot {
-                        counter: first.counter.saturating_add(step),
-                        ..first
-                    },
-                )
-            }),
+    /// The positions of the row, one by one.
+    pub(super) fn each(&self) -> impl Iterator<Item = Step> + '_ {
+        self.steps.iter().flat_map(|step| {
+            let (first, count, left) = match step {
+                FeedStep::Entries { first, count } => (*first, u64::from(*count), None),
+                FeedStep::Left(record) => (*record, 1, Some(*record)),
+            };
+            (0..count).map(move |place| match left {
+                Some(record) => Step::Left(record),
+                None => Step::Entry(Dot {
+                    counter: first.counter.saturating_add(place),
+                    ..first
+                }),
+            })
+        })
+    }
+
+    /// The feed hash after so many positions of the row.
+    pub(super) fn hash_after(&self, positions: u64) -> Hash {
+        if positions >= self.positions() {
+            return self.hash;
+        }
+        let taken = usize::try_from(positions).unwrap_or(usize::MAX);
+        self.each()
+            .take(taken)
+            .fold(self.before, |hash, step| step.hash_after(&hash))
+    }
+}
+
+impl FeedStep {
+    fn positions(&self) -> u64 {
+        match self {
+            Self::Entries { count, .. } => u64::from(*count),
+            Self::Left(_) => 1,
+        }
+    }
+}
+
+impl Step {
+    /// The feed hash after this position.
+    pub(super) fn hash_after(self, before: &Hash) -> Hash {
+        match self {
+            Self::Entry(dot) => wire::hash_after_entry(before, dot),
+            Self::Left(record) => wire::hash_after_departure(before, record),
         }
     }
 }
@@ -176,7 +211,7 @@ pub(crate) fn feed_hash_at(read: &dyn Read, feed: &[u8], position: u64) -> Resul
         return Ok(None);
     };
     Ok(Some(
-        record.hash_after((position + record.steps()).saturating_sub(end)),
+        record.hash_after((position + record.positions()).saturating_sub(end)),
     ))
 }
 
@@ -194,23 +229,17 @@ fn row_at(read: &dyn Read, feed: &[u8], position: u64) -> Result<Option<(u64, Fe
     Ok(Some((keys::feed_position(&key), decode(Table::Feeds, &bytes)?)))
 }
 
-/// One step that a feed is to take.
-#[derive(Clone, Copy)]
-enum Step {
-    Entry(Dot),
-    Left(RecordId),
-}
-
-/// Appends to feeds within one commit, gathering consecutive entries into one row.
+/// Appends to feeds within one commit, one row a feed.
 struct Pages {
     sequence: u64,
     pages: BTreeMap<Vec<u8>, Page>,
 }
 
-/// The end of one feed, and the row that is still growing there.
+/// The end of one feed, and the row that grows there.
 struct Page {
     end: FeedEnd,
-    open: Option<FeedRecord>,
+    before: Hash,
+    steps: Vec<FeedStep>,
 }
 
 impl Pages {
@@ -219,40 +248,26 @@ impl Pages {
             Some(page) => page,
             None => {
                 let end = feed_end(tx, &feed)?;
-                self.pages.entry(feed.clone()).or_insert(Page { end, open: None })
+                self.pages.entry(feed).or_insert(Page {
+                    end,
+                    before: end.hash,
+                    steps: Vec::new(),
+                })
             }
-        };
-        let before = page.end.hash;
-        let hash = match step {
-            Step::Entry(dot) => wire::hash_after_entry(&before, dot),
-            Step::Left(record) => wire::hash_after_departure(&before, record),
         };
         page.end = FeedEnd {
             position: page.end.position + 1,
-            hash,
+            hash: step.hash_after(&page.end.hash),
         };
-        if let (Some(open), Step::Entry(dot)) = (&mut page.open, step)
-            && let FeedStep::Entries { first, count } = &mut open.step
-            && first.replica == dot.replica
-            && first.counter.checked_add(u64::from(*count)) == Some(dot.counter)
-        {
-            *count += 1;
-            open.hash = hash;
-            return Ok(());
-        }
-        let step = match step {
-            Step::Entry(first) => FeedStep::Entries { first, count: 1 },
-            Step::Left(record) => FeedStep::Left(record),
-        };
-        let position = page.end.position - 1;
-        let next = FeedRecord {
-            step,
-            before,
-            hash,
-            sequence: self.sequence,
-        };
-        if let Some(full) = page.open.replace(next) {
-            save(tx, Table::Feeds, keys::feed_item(&feed, position), &full)?;
+        match (page.steps.last_mut(), step) {
+            (Some(FeedStep::Entries { first, count }), Step::Entry(dot))
+                if first.replica == dot.replica
+                    && first.counter.checked_add(u64::from(*count)) == Some(dot.counter) =>
+            {
+                *count += 1;
+            }
+            (_, Step::Entry(first)) => page.steps.push(FeedStep::Entries { first, count: 1 }),
+            (_, Step::Left(record)) => page.steps.push(FeedStep::Left(record)),
         }
         Ok(())
     }
@@ -260,9 +275,13 @@ impl Pages {
     fn finish(self, tx: &mut Transaction<'_>) -> Result<BTreeSet<Vec<u8>>, LedgerError> {
         let mut grown = BTreeSet::new();
         for (feed, page) in self.pages {
-            if let Some(open) = page.open {
-                save(tx, Table::Feeds, keys::feed_item(&feed, page.end.position), &open)?;
-            }
+            let row = FeedRecord {
+                steps: page.steps,
+                before: page.before,
+                hash: page.end.hash,
+                sequence: self.sequence,
+            };
+            save(tx, Table::Feeds, keys::feed_item(&feed, page.end.position), &row)?;
             save(tx, Table::Cursors, feed.clone(), &page.end)?;
             grown.insert(feed);
         }
