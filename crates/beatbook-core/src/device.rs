@@ -112,6 +112,8 @@ pub struct Prepared {
     pub cursors: Vec<Cursor>,
     /// Books with runs to send, and the entry after which to begin.
     pub to_send: Vec<(ReplicaId, u64)>,
+    /// True if there is more to seal: the first runs can go out meanwhile.
+    pub more: bool,
 }
 
 /// What the server's answer changed.
@@ -173,9 +175,14 @@ pub fn reopen_books(tx: &mut Transaction<'_>, env: &DeviceEnv<'_>) -> Result<(),
 
 fn prepare(tx: &mut Transaction<'_>, env: &DeviceEnv<'_>, bytes_max: usize) -> Result<Prepared, LedgerError> {
     let mut prepared = Prepared::default();
+    let mut seals = 0;
     for own in own_books(tx)? {
         let mut round = 0_u64;
         loop {
+            if seals == SEALS_MAX {
+                prepared.more = true;
+                break;
+            }
             let secret = Hash::of(
                 SECRET_DOMAIN,
                 &[&env.seed, own.replica().as_bytes(), &round.to_le_bytes()],
@@ -184,6 +191,7 @@ fn prepare(tx: &mut Transaction<'_>, env: &DeviceEnv<'_>, bytes_max: usize) -> R
                 break;
             }
             round += 1;
+            seals += 1;
         }
         let own = book(tx, own.replica())?.ok_or(LedgerError::NoBook)?;
         let claim = BookClaim {
@@ -340,4 +348,6 @@ pub fn granted_scopes(read: &dyn Read) -> Result<Vec<Scope>, StoreError> {
 }
 
 const GRANTED_SCOPES: &str = "granted scopes";
+/// Most runs sealed in one operation, so that the first ones go out while the rest is sealed.
+const SEALS_MAX: usize = 16;
 const SECRET_DOMAIN: &str = "beatbook 2026-11 run secret v1";

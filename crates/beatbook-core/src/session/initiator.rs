@@ -288,6 +288,9 @@ impl Initiator {
                 self.to_send.push_back((replica, after));
             }
         }
+        if prepared.more {
+            self.prepare();
+        }
         self.read_next_run();
     }
 
