@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use beatbook_core::ledger::LedgerError;
-use beatbook_core::register::{self, EnrolledAs, Enrolment, Officer, Posting, Row, Token};
+use beatbook_core::register::{self, EnrolledAs, Enrolment, Officer, Row, Token};
 use beatbook_core::store::{Read, StoreError, Transaction};
 use beatbook_proto::{Code, EnrolmentId, Hash, PublicKey, codec};
 use beatbook_quic::{EnrolExchange, Grant, Refusal, Validity};
@@ -206,12 +206,8 @@ fn enrolled_as(
 
 /// The beats that an officer is posted to at a time.
 pub(crate) fn beats_of(read: &dyn Read, officer: &Officer, at_ms: i64) -> Result<Vec<Code>, StoreError> {
-    let postings: Vec<Posting> = register::list(read)?;
-    let current = postings.into_iter().filter(|posting| {
-        posting.officer == officer.id
-            && posting.from_ms <= at_ms
-            && posting.until_ms.is_none_or(|until| at_ms < until)
-    });
+    let postings = register::postings_of(read, officer.id)?;
+    let current = postings.into_iter().filter(|posting| posting.is_current(at_ms));
     let mut beats: Vec<Code> = current.flat_map(|posting| posting.beats).collect();
     beats.sort();
     beats.dedup();

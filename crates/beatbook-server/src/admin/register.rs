@@ -1,7 +1,7 @@
 //! The register: officers, postings, beats, devices and their tokens.
 
 use beatbook_core::ledger::LedgerError;
-use beatbook_core::register::{self, Beat, Enrolment, Officer, Posting, Token};
+use beatbook_core::register::{self, Beat, Enrolment, Officer, Posting, Row, Token};
 use beatbook_core::store::{Read, StoreError, Transaction};
 use beatbook_proto::{Code, EnrolmentId, OfficerId};
 use beatbook_quic::{Secret, ServerAddress};
@@ -451,12 +451,8 @@ fn put_posting(tx: &mut Transaction<'_>, posting: &Posting, collar: &str) -> Res
             return Err(AdminError::NoSuchBeat(beat.as_str().to_owned()));
         }
     }
-    let known: Vec<Posting> = register::list(tx)?;
-    let same = known
-        .iter()
-        .find(|known| known.officer == posting.officer && known.from_ms == posting.from_ms);
-    match same {
-        Some(known) if known != posting => Err(AdminError::PostingTaken(collar.to_owned())),
+    match register::get::<Posting>(tx, &posting.key())? {
+        Some(known) if known != *posting => Err(AdminError::PostingTaken(collar.to_owned())),
         _ => Ok(register::put(tx, posting)?),
     }
 }
