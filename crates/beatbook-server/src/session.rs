@@ -18,7 +18,7 @@ use beatbook_proto::frame::Close;
 use beatbook_proto::{CloseCode, EnrolmentId, Frame, OfficerId, PublicKey, Scope};
 use beatbook_quic::{FrameReceiver, FrameSender, RawFrame, RecvError, Session};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use crate::growth::Subscription;
 use crate::metrics::count;
@@ -58,7 +58,12 @@ async fn drive(session: &Session, peer: EnrolmentId, shared: &Arc<Shared>) -> En
     let Ok(key) = PublicKey::p256_from_sec1(session.peer().public_key.as_sec1()) else {
         return End::with(CloseCode::NOT_ADMITTED);
     };
-    let Ok(Ok((sender, mut receiver))) = timeout(FIRST_FRAME_TIMEOUT, session.accept_frames()).await else {
+    let mut stop = shared.stop.subscribe();
+    let opened = tokio::select! {
+        opened = timeout(FIRST_FRAME_TIMEOUT, session.accept_frames()) => opened,
+        _ = stop.wait_for(|stop| *stop) => return End::with(CloseCode::GOING_AWAY),
+    };
+    let Ok(Ok((sender, mut receiver))) = opened else {
         return End::with(CloseCode::OUT_OF_ORDER);
     };
     let (frames, queue) = mpsc::channel(SEND_QUEUE_MAX);
@@ -77,7 +82,11 @@ async fn drive(session: &Session, peer: EnrolmentId, shared: &Arc<Shared>) -> En
     };
     // The writer ends when the queue has; a device that does not read is not waited for.
     drop(driver);
-    let _ = timeout(FAREWELL_TIMEOUT, writer).await;
+    let patience = match *stop.borrow() {
+        true => STOP_TIMEOUT,
+        false => FAREWELL_TIMEOUT,
+    };
+    let _ = timeout(patience, writer).await;
     end
 }
 
@@ -134,6 +143,7 @@ enum Woken {
     Returned(Returned),
     Room,
     Stopping,
+    Overdue,
     WriterGone,
 }
 
@@ -165,6 +175,8 @@ impl Driver {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let began = Instant::now();
         let mut stopping = false;
+        // Meant only once this session has been told to end because the server stops.
+        let mut leave_at = began;
         loop {
             if let Some(code) = self.closing.filter(|_| self.outgoing.is_empty()) {
                 return Ok(code);
@@ -172,6 +184,7 @@ impl Driver {
             // What is being stored is receipted first.
             if stopping && self.under_way == 0 && self.closing.is_none() {
                 self.end_with(CloseCode::GOING_AWAY)?;
+                leave_at = Instant::now() + STOP_TIMEOUT;
                 continue;
             }
             if self.outgoing.is_empty()
@@ -199,6 +212,7 @@ impl Driver {
                 Ok(()) = self.register.changed() => Woken::Register,
                 _ = ticks.tick() => Woken::Register,
                 _ = self.stop.wait_for(|stop| *stop), if !stopping => Woken::Stopping,
+                () = sleep_until(leave_at), if stopping && self.closing.is_some() => Woken::Overdue,
             };
             match woken {
                 Woken::Frame(Ok(Some(frame))) => self.take_frame(&frame)?,
@@ -214,7 +228,12 @@ impl Driver {
                 Woken::Register if began.elapsed() > REGISTER_INTERVAL => return Ok(CloseCode::OUT_OF_ORDER),
                 Woken::Register | Woken::Room => {}
                 Woken::Returned(returned) => self.take_returned(returned)?,
-                Woken::Stopping => stopping = true,
+                Woken::Stopping => {
+                    stopping = true;
+                    leave_at = Instant::now() + STOP_TIMEOUT;
+                }
+                // Its network is gone, or it does not read: it finds out from the next session.
+                Woken::Overdue => return Ok(CloseCode::GOING_AWAY),
             }
         }
     }
@@ -353,5 +372,7 @@ const SEND_QUEUE_MAX: usize = 4;
 const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a device has to read the last frames.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a device has to read the last frames when the server stops, and others wait for that.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often the register is asked without a reason: postings begin and end by the clock.
 const REGISTER_INTERVAL: Duration = Duration::from_secs(30);
