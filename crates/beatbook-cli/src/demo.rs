@@ -268,7 +268,7 @@ async fn resolved(world: &World, subjects: Subjects) -> Result<u64, Failure> {
             let read = book.read(subjects.note)?;
             let ops = Versions::of(&read).keep(&read, 1, &[])?;
             let written = book.resolve(&read.token, "asked the officer, checked at the door", ops);
-            let written = written.map_err(|error| Failure::write(&read.record.reference, error))?;
+            let written = written.map_err(|error| Failure::write(&read.record.reference, None, error))?;
             Ok(book
                 .read(written.record)?
                 .record

@@ -121,10 +121,12 @@ pub(crate) enum Failure {
         record: String,
     },
     /// An entry was not written.
-    #[error("{subject} was not written: {source}")]
+    #[error("{subject} was not written: {source}{}", explained(source, family.as_deref()))]
     Write {
         /// The record, or what was to be a new one.
         subject: String,
+        /// Its family, where it is known.
+        family: Option<String>,
         /// Why.
         source: Box<beatbook_field::WriteError>,
     },
@@ -140,8 +142,8 @@ impl Failure {
         }
     }
 
-    /// An entry that was not written, told by the record it was for.
-    pub(crate) fn write(subject: &str, source: beatbook_field::WriteError) -> Self {
+    /// An entry that was not written, told by the record it was for and its family.
+    pub(crate) fn write(subject: &str, family: Option<&str>, source: beatbook_field::WriteError) -> Self {
         use beatbook_field::{LedgerError, WriteError};
         match source {
             WriteError::Ledger(LedgerError::Conflicted(_))
@@ -150,9 +152,22 @@ impl Failure {
             },
             source => Self::Write {
                 subject: subject.to_owned(),
+                family: family.map(str::to_owned),
                 source: Box::new(source),
             },
         }
+    }
+}
+
+/// Where to look up what a field takes, if that was the matter.
+fn explained(error: &beatbook_field::WriteError, family: Option<&str>) -> String {
+    use beatbook_records::WriteError as Check;
+    match (error, family) {
+        (
+            beatbook_field::WriteError::Check(Check::Field { .. } | Check::UnknownField { .. }),
+            Some(family),
+        ) => format!("; beatbook fields {family} explains what each takes"),
+        _ => String::new(),
     }
 }
 

@@ -183,7 +183,7 @@ pub(crate) fn create(
     let ops = composed(book, family, ops, set)?;
     let code = Code::new(family).map_err(|_| Failure::Usage(format!("{family} is no family")))?;
     book.found(&code, ops)
-        .map_err(|error| Failure::write(&format!("the {}", spoken(family)), error))
+        .map_err(|error| Failure::write(&format!("the {}", spoken(family)), Some(family), error))
 }
 
 /// Prints the record that a change was made to.
@@ -192,7 +192,9 @@ pub(crate) fn changed(
     written: Result<Written, beatbook_field::WriteError>,
     output: &mut Output<'_>,
 ) -> Result<Exit, Failure> {
-    let written = written.map_err(|error| Failure::write(&read.record.reference, error))?;
+    let record = &read.record;
+    let written =
+        written.map_err(|error| Failure::write(&record.reference, Some(record.family.as_str()), error))?;
     told(&read.record.reference, &written, output)
 }
 

@@ -121,7 +121,9 @@ impl Out<'_> {
         }
         let mut state = before.clone();
         for op in change.ops {
-            self.op(op, &state);
+            if !goes_without_saying(change, op, &state) {
+                self.op(op, &state);
+            }
             if matches!(op.1, FieldOp::Set(_) | FieldOp::Clear) {
                 self.strikes_before.insert(op.0, state.list(field::STRIKES).len());
             }
@@ -241,6 +243,12 @@ impl Out<'_> {
     }
 
     fn shown(&self, id: FieldId, value: &Value) -> String {
+        if id == field::AUTHOR
+            && self.visible(id)
+            && let Some(author) = author_text(value)
+        {
+            return author;
+        }
         let spec = self
             .family
             .and_then(|family| family.field(id))
@@ -312,6 +320,31 @@ fn struck_whole(text: &str) -> String {
         })
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+/// True for what a page need not say when it is first written: the author whom the heading names, and that a note was
+/// made at the time, as notes are.
+fn goes_without_saying(change: &Change<'_>, (id, op): &Op, before: &MergedFields) -> bool {
+    let FieldOp::Set(value) = op else { return false };
+    if before.field(*id).is_some() {
+        return false;
+    }
+    match *id {
+        field::AUTHOR => member_text(value, field::COLLAR) == Some(change.by),
+        field::CONTEMPORANEOUS => {
+            let made = value.member(field::MADE_AT_THE_TIME) == Some(&Value::Bool(true));
+            made && matches!(value, Value::Group(members) if members.len() == 1)
+        }
+        _ => false,
+    }
+}
+
+/// An author as people name one: `52/9123 PCSO`. `None` without a collar number.
+fn author_text(author: &Value) -> Option<String> {
+    let collar = member_text(author, field::COLLAR)?;
+    let force = member_code(author, field::FORCE).map_or_else(String::new, |force| format!("{force}/"));
+    let role = member_code(author, field::ROLE).map_or_else(String::new, |role| format!(" {role}"));
+    Some(format!("{force}{collar}{role}"))
 }
 
 fn heading(change: &Change<'_>) -> String {

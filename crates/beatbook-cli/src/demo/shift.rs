@@ -205,7 +205,8 @@ impl<'a> Pen<'a> {
         &mut self,
         written: Result<Written, beatbook_field::WriteError>,
     ) -> Result<RecordId, Failure> {
-        let written = written.map_err(|error| Failure::write("an entry of the demonstration", error))?;
+        let written =
+            written.map_err(|error| Failure::write("an entry of the demonstration", None, error))?;
         let record = written.record;
         self.written.push(written);
         Ok(record)

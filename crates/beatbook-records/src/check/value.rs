@@ -1,6 +1,6 @@
 //! Checks of one value against the kind of its field.
 
-use beatbook_proto::{FieldId, Value};
+use beatbook_proto::{Code, FieldId, Value};
 
 use super::WriteError;
 use crate::field;
@@ -64,11 +64,16 @@ pub enum Problem {
     UnknownMember,
     /// The word is not in the vocabulary.
     #[error(
-        "is not a word of {vocabulary}: see its list, or use the force's own X_<force>_ word if it has one"
+        "cannot be {word}, which is not in the vocabulary {vocabulary}: take a word of its list{}",
+        own_words(*.open)
     )]
     UnknownWord {
+        /// The word.
+        word: Code,
         /// The vocabulary.
         vocabulary: &'static str,
+        /// May a force have words of its own in it?
+        open: bool,
     },
     /// The value is of another kind.
     #[error("is not a {expected}")]
@@ -93,8 +98,12 @@ pub(super) fn check(kind: Kind, value: &Value, path: &str) -> Result<(), WriteEr
             .check(code.as_str())
             .map_err(|error| at(path, Problem::Form(error))),
         (Kind::Code(vocabulary), Value::Code(code)) if !vocabulary.accepts(code.as_str()) => {
-            let vocabulary = vocabulary.id;
-            Err(at(path, Problem::UnknownWord { vocabulary }))
+            let problem = Problem::UnknownWord {
+                word: code.clone(),
+                vocabulary: vocabulary.id,
+                open: vocabulary.open,
+            };
+            Err(at(path, problem))
         }
         (Kind::Point, Value::Point(point)) => {
             let on_globe =
@@ -201,6 +210,13 @@ fn at(path: &str, problem: Problem) -> WriteError {
     WriteError::Field {
         field: path.to_owned(),
         problem,
+    }
+}
+
+fn own_words(open: bool) -> &'static str {
+    match open {
+        true => ", or the force's own, which begins X_<force>_",
+        false => "",
     }
 }
 

@@ -1,10 +1,11 @@
 //! A golden page: struck, amended, supplemented, signed, remarked on, and in conflict.
 
-use beatbook_proto::{ClockSource, Text};
+use beatbook_proto::{ClockSource, OfficerId, Text};
 
 use super::*;
 use crate::build::{
-    Note, Remark, Setting, Signature, Speech, Strike, remark_ops, sign_ops, strike_ops, supplement_ops,
+    Author, Note, Remark, Setting, Signature, Speech, Strike, remark_ops, sign_ops, strike_ops,
+    supplement_ops,
 };
 use crate::vocabulary::{NoteKind, Role};
 
@@ -179,6 +180,42 @@ fn marks_overlap_without_losing_a_character() {
     assert_eq!(with_marks("abc", &[]), "abc");
 }
 
+#[test]
+fn a_page_leaves_out_what_goes_without_saying_and_nothing_more() {
+    let author = |collar: &str| Author {
+        officer: OfficerId::from_bytes([9; 16]),
+        collar: Some(collar.into()),
+        force: Some("52".into()),
+        role: Some(Role::Pcso),
+    };
+    let written_by = |collar: &str, made_later: Option<&str>| {
+        let mut setting = Setting::at("52/C02", at(0));
+        setting.author = Some(author(collar));
+        let mut note = Note::new(setting, NoteKind::Conversation, "Spoke.");
+        note.made_later = made_later.map(Into::into);
+        let ops = note.ops().unwrap();
+        let mut merged = MergedFields::new();
+        merged.apply(&ops);
+        render(&Page {
+            reference: "B07/118",
+            family: "NOTE",
+            merged: &merged,
+            changes: &[change("B07/118", RevisionKind::CREATE, 3, None, &ops)],
+            up_to: Sensitivity::Personal,
+        })
+    };
+    // The heading says `by JS` in these tests.
+    let plain = written_by("JS", None);
+    assert!(!plain.contains("author"), "{plain}");
+    assert!(!plain.contains("made_contemporaneously"), "{plain}");
+    let told = written_by("9123", Some("no light"));
+    assert!(told.contains("author: 52/9123 PCSO\n"), "{told}");
+    assert!(
+        told.contains("made_contemporaneously: reason no light; made no\n"),
+        "{told}"
+    );
+}
+
 const GOLDEN: &str = "\
 B07/118  NOTE  CONVERSATION  52/C02  OFFICIAL  SIGNED
 Fri 6 Nov 2026 13:00-
@@ -188,7 +225,6 @@ Spoke at No 7, High Street.
 Blue door.
 13:02 Male 1: \"I never.\"
 description_seen: red coat
-made_contemporaneously: made yes
 
 Struck Fri 6 Nov 2026 13:20 by JS (B07/119): wrong house
 body: Spoke at ~~No 7~~ [JS 13:20: wrong house], High Street.
