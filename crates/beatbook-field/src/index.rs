@@ -24,6 +24,8 @@ pub(crate) struct Index {
     by_time: BTreeMap<(i64, RecordId), u32>,
     by_number: BTreeMap<u32, RecordId>,
     words: Words,
+    /// Records whose words are still to be indexed; until then a search reads them.
+    unworded: BTreeSet<RecordId>,
     next_number: u32,
     conflicts: u64,
     /// Collar numbers, as records state them.
@@ -39,7 +41,7 @@ struct Row {
     beats: Vec<Code>,
     conflict: bool,
     lifecycle: Lifecycle,
-    /// `None` where there was no room for its words.
+    /// `None` where its words are not indexed: not yet, or for want of room.
     words: Option<Box<[Arc<str>]>>,
 }
 
@@ -51,7 +53,8 @@ pub(crate) struct Changed {
 }
 
 impl Index {
-    /// Takes in a record as it stands. `recorded_ms` is when it was recorded, for one that does not say when it happened.
+    /// Takes in a record as it stands; its words come later, by [`Index::word`]. `recorded_ms` is when it was recorded,
+    /// for one that does not say when it happened.
     pub(crate) fn put(&mut self, head: &Head, recorded_ms: i64) -> Changed {
         let was_conflict = self.remove(head.record);
         let fields = merged_fields(head);
@@ -59,10 +62,6 @@ impl Index {
         self.next_number = self.next_number.wrapping_add(1);
         let at_ms = occurred_from(&fields).map_or(recorded_ms, |from| from.utc_ms);
         let conflict = head.concurrency() == Concurrency::Conflict;
-        let mut texts = BTreeSet::new();
-        for (_, merged) in fields.iter() {
-            merged.values().for_each(|value| gather(value, &mut texts));
-        }
         let row = Row {
             number,
             at_ms,
@@ -75,16 +74,37 @@ impl Index {
                 .collect(),
             conflict,
             lifecycle: lifecycle_of(head, &fields),
-            words: self.words.add(number, texts),
+            words: None,
         };
         self.learn_collar(&fields);
         self.conflicts += u64::from(conflict);
         self.by_time.insert((at_ms, head.record), number);
         self.by_number.insert(number, head.record);
         self.rows.insert(head.record, row);
+        self.unworded.insert(head.record);
         Changed {
             new_conflict: conflict && !was_conflict,
         }
+    }
+
+    /// Indexes the words of a record that was put.
+    pub(crate) fn word(&mut self, head: &Head) {
+        if !self.unworded.remove(&head.record) {
+            return;
+        }
+        if let Some(row) = self.rows.get_mut(&head.record) {
+            row.words = self.words.add(row.number, texts_of(&merged_fields(head)));
+        }
+    }
+
+    /// Some records whose words are still to be indexed.
+    pub(crate) fn unworded(&self, limit: usize) -> Vec<RecordId> {
+        self.unworded.iter().take(limit).copied().collect()
+    }
+
+    /// Gives up on the words of a record that cannot be read.
+    pub(crate) fn leave_unworded(&mut self, record: RecordId) {
+        self.unworded.remove(&record);
     }
 
     /// Forgets a record; true if two versions of it waited.
@@ -92,6 +112,7 @@ impl Index {
         let Some(row) = self.rows.remove(&record) else {
             return false;
         };
+        self.unworded.remove(&record);
         self.by_time.remove(&(row.at_ms, record));
         self.by_number.remove(&row.number);
         if let Some(words) = &row.words {
@@ -170,11 +191,16 @@ impl Index {
 
 /// True if the texts of a record hold every word of `wanted`, or words that begin so.
 pub(crate) fn holds_words(fields: &MergedFields, wanted: &str) -> bool {
+    all_within(&texts_of(fields), wanted)
+}
+
+/// The words of every text of a record.
+fn texts_of(fields: &MergedFields) -> BTreeSet<String> {
     let mut texts = BTreeSet::new();
     for (_, merged) in fields.iter() {
         merged.values().for_each(|value| gather(value, &mut texts));
     }
-    all_within(&texts, wanted)
+    texts
 }
 
 /// True if the names of one person of a record hold every word of `wanted`.

@@ -3,7 +3,7 @@
 //! It is fed when a store operation is durable, not when a session takes notice: a session that is cut in between leaves
 //! nothing out of the index.
 
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 use beatbook_core::device::DeviceReply;
 use beatbook_core::ledger;
@@ -45,11 +45,23 @@ pub(crate) fn of_reply(reply: &DeviceReply) -> Vec<Shown> {
     }
 }
 
-/// Shows what comes until the notebook is gone.
+/// Shows what comes until the notebook is gone, and indexes words while nothing comes.
 pub(crate) fn run(weak: &WeakNotebook, shown: &Receiver<Shown>) {
-    while let Ok(shown) = shown.recv() {
+    let mut idle = false;
+    loop {
+        let next = match idle {
+            true => shown.recv().map_err(|_| TryRecvError::Disconnected),
+            false => shown.try_recv(),
+        };
         let Some(book) = weak.upgrade() else { return };
-        show(&book, shown);
+        match next {
+            Ok(shown) => {
+                show(&book, shown);
+                idle = false;
+            }
+            Err(TryRecvError::Empty) => idle = !book.index_words(),
+            Err(TryRecvError::Disconnected) => return,
+        }
     }
 }
 

@@ -170,6 +170,9 @@ impl Notebook {
                         }
                         Some(head) => {
                             let changed = index.put(&head, recorded_ms(read, &head)?);
+                            if records.len() <= WORDED_AT_ONCE {
+                                index.word(&head);
+                            }
                             if changed.new_conflict {
                                 conflicts.push(*record);
                             }
@@ -186,6 +189,19 @@ impl Notebook {
         conflicts
             .into_iter()
             .for_each(|record| self.tell(Event::Conflict(record)));
+    }
+
+    /// Indexes the words of some records that wait for it; false if there are none. A search before that reads them.
+    pub(crate) fn index_words(&self) -> bool {
+        let records = self.inner.index.read().unworded(WORDED_IN_A_ROUND);
+        for record in &records {
+            let mut index = self.inner.index.write();
+            match self.inner.store.read(|read| ledger::head(read, *record)) {
+                Ok(Some(head)) => index.word(&head),
+                Ok(None) | Err(_) => index.leave_unworded(*record),
+            }
+        }
+        !records.is_empty()
     }
 
     /// Takes records out of the index that left the device.
@@ -239,6 +255,11 @@ impl Notebook {
         Ok(own.into_iter().next())
     }
 }
+
+/// Words of so few records are indexed at once; those of more wait until nothing else is to be shown.
+const WORDED_AT_ONCE: usize = 4;
+/// Records whose words are indexed before something else gets its turn.
+const WORDED_IN_A_ROUND: usize = 64;
 
 /// Merged records as they change. See [`Notebook::subscribe`].
 #[derive(Debug)]
