@@ -152,7 +152,7 @@ const INTRODUCTION: &str = "\
 # Records
 
 What a PCSO writes: every family, field and vocabulary, with its number, its merge and its checks. This page is made
-from the schema table in `crates/beatbook-records`; `BEATBOOK_BLESS=1 cargo test -p beatbook-records` writes it anew.
+from the schema table in `crates/beatbook-records`; `cargo xtask vectors --bless` writes it anew.
 
 Text is UTF-8 in normalisation form C, without control characters but line breaks. A time is UTC in milliseconds with the
 offset it was read at. Durations are in seconds, accuracies in decimetres, positions in degrees of WGS84 times 10^7.
