@@ -473,3 +473,14 @@ fn written_twice(force: &Force, on_phone: &str, on_the_laptop: &str) -> beatbook
 
     record
 }
+
+#[test]
+fn an_unknown_word_is_refused_by_name() {
+    let force = Force::new();
+    let note = ["note", "A gate stood open", "--beat", "WS01", "--kind", "BLETHER"];
+    let refused = force.on_phone(&note);
+    assert_eq!(refused.exit, Exit::Usage, "{refused:?}");
+    for said in ["BLETHER", "the vocabulary note_kind", "beatbook fields NOTE"] {
+        assert!(refused.why.contains(said), "{refused:?}");
+    }
+}
