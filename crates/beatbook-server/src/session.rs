@@ -37,8 +37,10 @@ pub(crate) async fn run(session: Session, shared: Arc<Shared>) {
     }
     session.close(u32::from(end.code.0), end.code.sentence());
     match end.error {
-        Some(error) => tracing::info!(enrolment = %peer, code = end.code.0, %error, "session ended"),
-        None => tracing::debug!(enrolment = %peer, code = end.code.0, "session ended"),
+        Some(error) if end.code != CloseCode::DONE => {
+            tracing::info!(enrolment = %peer, code = end.code.0, %error, "session ended");
+        }
+        _ => tracing::debug!(enrolment = %peer, code = end.code.0, "session ended"),
     }
 }
 
