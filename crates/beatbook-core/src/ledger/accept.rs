@@ -7,10 +7,10 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use beatbook_proto::{
-    Dot, Entry, RecordId, Revision, RevisionKind, Seal, Standing, Verdict, VerifiedEntry, VerifiedRun,
+    Dot, Entry, RecordId, Revision, RevisionKind, Scope, Seal, Standing, Verdict, VerifiedEntry, VerifiedRun,
 };
 
-use super::fold::{fold_new, retry_all};
+use super::fold::{anything_waits, fold_new, retry_all};
 use super::reissue::{innermost, originals};
 use super::{
     Book, LedgerError, QuarantinedEntry, StoredEntry, book, entry, put_part, save, save_book, save_entry,
@@ -41,6 +41,8 @@ pub struct Accepted {
     pub stored: Vec<Dot>,
     /// Revisions folded, in order of acceptance, with their records.
     pub folded: Vec<(Dot, RecordId)>,
+    /// The scopes of records that were founded, as their founding entries say.
+    pub founded: BTreeMap<RecordId, Vec<Scope>>,
     /// Records that took another name, with the old one: re-issues of their founding entry.
     pub renamed: Vec<(RecordId, RecordId)>,
     /// Entries of the run that are not simply kept.
@@ -175,7 +177,7 @@ fn accept_new(
         }
     }
     author.set_verdict(verified.dot.counter, stored.standing);
-    if !queue.is_empty() {
+    if anything_waits(tx, &queue)? {
         // What is released may be of this very book: its verdicts are set in the store, where this copy would undo them.
         save_book(tx, author)?;
         retry_all(tx, queue, accepted)?;

@@ -8,10 +8,12 @@ use alloc::vec::Vec;
 use beatbook_proto::{Dot, Entry, Revision, RevisionKind, Standing};
 
 use super::reissue::{alias, as_folded, originals, reissue};
-use super::{Accepted, LedgerError, book, entry, head, revisions, save_book, save_entry, save_head};
+use super::{
+    Accepted, LedgerError, book, entry, head, revisions, save_book, save_entry, save_head, scopes_of,
+};
 use crate::keys;
 use crate::merge::Head;
-use crate::store::{Read, Table, Transaction};
+use crate::store::{Read, StoreError, Table, Transaction};
 
 /// Folds a new entry into its record, or says that it has to wait.
 pub(crate) fn fold_new(
@@ -63,6 +65,9 @@ pub(crate) fn fold_one(
             .is_ok_and(|header| header.kind != RevisionKind::REISSUE)
     {
         // The founding entry is the head until something follows it: no row of its own.
+        if let Some(head) = Head::found(&revision) {
+            accepted.founded.insert(record, scopes_of(&head));
+        }
         accepted.folded.push((dot, record));
         queue.push_back(dot);
         return Ok(Standing::KEPT);
@@ -102,6 +107,20 @@ pub(crate) fn fold_one(
 fn wait(tx: &mut Transaction<'_>, missing: Dot, dot: Dot) -> Result<Standing, LedgerError> {
     tx.put(Table::Waiting, keys::waiting(missing, dot), Vec::new());
     Ok(Standing::WAITING)
+}
+
+/// True if an entry waits for any of these dots.
+pub(crate) fn anything_waits(read: &dyn Read, arrived: &VecDeque<Dot>) -> Result<bool, StoreError> {
+    for dot in arrived {
+        let from = keys::entry(*dot);
+        if !read
+            .scan(Table::Waiting, &from, &keys::after(&from), 1)?
+            .is_empty()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Tries again what waited for any of `queue`, and for what that releases.

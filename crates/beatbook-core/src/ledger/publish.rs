@@ -169,6 +169,13 @@ pub(crate) fn publish(
         save_head(tx, &renamed)?;
     }
     for (record, dots) in super::accept::by_record(&accepted.folded) {
+        if let (Some(scopes), [_]) = (accepted.founded.get(&record), dots.as_slice()) {
+            // Founded here and not touched since: what it says is where it belongs.
+            for scope in scopes {
+                pages.append(tx, scope.key(), Step::Entry(record))?;
+            }
+            continue;
+        }
         let Some(mut head) = head(tx, record)? else {
             continue;
         };
