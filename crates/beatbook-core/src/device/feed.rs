@@ -1,5 +1,6 @@
 //! Feeds on a device: checking where they lead, accepting what they bring, and records that come and go.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use beatbook_proto::frame::Feed;
@@ -8,8 +9,8 @@ use beatbook_proto::{Cursor, Dot, FeedItem, Hash, Part, RecordId, Scope, Verifie
 use super::{DeviceEnv, Fed, recover};
 use crate::keys;
 use crate::ledger::{
-    self, Book, Intake, LedgerError, StoredEntry, accept_entries, book, entry, head, save, save_book,
-    save_entry, save_head,
+    self, Accepted, Book, Intake, LedgerError, StoredEntry, accept_entries, book, entry, head, save,
+    save_book, save_entry, save_head,
 };
 use crate::store::{StoreError, Table, Transaction};
 
@@ -50,12 +51,20 @@ pub(super) fn apply_feed(
         sequence: 0,
         received_at_ms: 0,
     };
+    let scope = &feed.cursor.scope;
+    let mut founded = BTreeSet::new();
     for part in feed.parts {
-        take_part(tx, env, part, intake, &mut fed)?;
+        let accepted = take_part(tx, env, part, intake, &mut fed)?;
+        let here = accepted
+            .founded
+            .into_iter()
+            .filter(|(_, scopes)| scopes.contains(scope));
+        founded.extend(here.map(|(record, _)| record));
     }
-    if matches!(feed.cursor.scope, Scope::Beat { .. }) {
-        for dot in entered {
-            enter(tx, dot, &feed.cursor.scope, &mut fed)?;
+    if matches!(scope, Scope::Beat { .. }) {
+        // A record that was founded just now, in this scope by its own word, needs no look.
+        for dot in entered.into_iter().filter(|dot| !founded.contains(dot)) {
+            enter(tx, dot, scope, &mut fed)?;
         }
     }
     fed.changed.sort();
@@ -71,7 +80,7 @@ fn take_part(
     part: Part,
     intake: Intake<'_>,
     fed: &mut Fed,
-) -> Result<(), LedgerError> {
+) -> Result<Accepted, LedgerError> {
     let replica = part.seal.claim.replica;
     let author = book(tx, replica)?;
     let mut author = author.ok_or(LedgerError::PeerMisbehaved("entries of a book not introduced"))?;
@@ -92,14 +101,15 @@ fn take_part(
         author.closed = true;
     }
     if author.own && author.closed {
-        return take_own_history(tx, env, &run, intake, fed);
+        take_own_history(tx, env, &run, intake, fed)?;
+        return Ok(Accepted::default());
     }
     let accepted = accept_entries(tx, &run, &mut author, intake)?;
     fed.changed
         .extend(accepted.folded.iter().map(|(_, record)| *record));
     fed.changed
         .extend(accepted.renamed.iter().map(|(_, record)| *record));
-    Ok(())
+    Ok(accepted)
 }
 
 /// A closed own book comes back from the server, also beyond what this store still had. Where the server has another

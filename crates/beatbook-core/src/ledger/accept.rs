@@ -10,8 +10,8 @@ use beatbook_proto::{
     Dot, Entry, RecordId, Revision, RevisionKind, Scope, Seal, Standing, Verdict, VerifiedEntry, VerifiedRun,
 };
 
-use super::fold::{anything_waits, fold_new, retry_all};
-use super::reissue::{innermost, originals};
+use super::fold::{anything_waits, fold_new, found, retry_all};
+use super::reissue::{alias, innermost, originals};
 use super::{
     Book, LedgerError, QuarantinedEntry, StoredEntry, book, entry, put_part, save, save_book, save_entry,
 };
@@ -166,11 +166,18 @@ fn accept_new(
         received_at_ms: intake.received_at_ms,
     };
     let mut queue = VecDeque::new();
-    stored.standing = judge(tx, verified.dot, &stored.entry, author, intake.check)?;
+    let (standing, revision) = judge(tx, verified.dot, &stored.entry, author, intake.check)?;
+    stored.standing = standing;
     save_entry(tx, verified.dot, &stored)?;
     accepted.stored.push(verified.dot);
     if stored.standing == Standing::KEPT {
-        let standing = fold_new(tx, verified.dot, &stored.entry, &mut queue, accepted)?;
+        let standing = match revision.filter(|revision| revision.header.record.is_none()) {
+            Some(founding) if alias(tx, founding.dot)?.is_none() => {
+                found(&founding, &mut queue, accepted);
+                Standing::KEPT
+            }
+            _ => fold_new(tx, verified.dot, &stored.entry, &mut queue, accepted)?,
+        };
         if standing != Standing::KEPT {
             stored.standing = standing;
             save_entry(tx, verified.dot, &stored)?;
@@ -186,16 +193,17 @@ fn accept_new(
     Ok(())
 }
 
-/// Judges the bytes by themselves: does it read, is it well formed, does it keep the rules of its family?
+/// Judges the bytes by themselves: does it read, is it well formed, does it keep the rules of its family? Returns what was
+/// read of an ordinary revision.
 fn judge(
     read: &dyn Read,
     dot: Dot,
     entry: &Entry,
     author: &Book,
     check: &dyn Check,
-) -> Result<Standing, StoreError> {
+) -> Result<(Standing, Option<Revision>), StoreError> {
     let Ok(header) = entry.header() else {
-        return Ok(Standing::QUARANTINED_MALFORMED);
+        return Ok((Standing::QUARANTINED_MALFORMED, None));
     };
     let well_formed = match header.kind {
         RevisionKind::OPEN => {
@@ -203,15 +211,18 @@ fn judge(
         }
         RevisionKind::REISSUE => is_sound_reissue(read, dot, entry, author)?,
         _ => match Revision::read(dot, entry) {
-            Ok(revision) if is_well_formed(&revision) => return Ok(check.standing(&revision, author)),
+            Ok(revision) if is_well_formed(&revision) => {
+                return Ok((check.standing(&revision, author), Some(revision)));
+            }
             _ => false,
         },
     };
-    Ok(if well_formed {
+    let standing = if well_formed {
         Standing::KEPT
     } else {
         Standing::QUARANTINED_MALFORMED
-    })
+    };
+    Ok((standing, None))
 }
 
 /// An envelope is sound if its originals are of other books of the same officer, and what it carries is well formed.

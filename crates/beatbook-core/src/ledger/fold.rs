@@ -64,12 +64,7 @@ pub(crate) fn fold_one(
             .header()
             .is_ok_and(|header| header.kind != RevisionKind::REISSUE)
     {
-        // The founding entry is the head until something follows it: no row of its own.
-        if let Some(head) = Head::found(&revision) {
-            accepted.founded.insert(record, scopes_of(&head));
-        }
-        accepted.folded.push((dot, record));
-        queue.push_back(dot);
+        found(&revision, queue, accepted);
         return Ok(Standing::KEPT);
     }
     let folded = match head(tx, record)? {
@@ -102,6 +97,15 @@ pub(crate) fn fold_one(
     accepted.folded.push((dot, record));
     queue.push_back(dot);
     Ok(Standing::KEPT)
+}
+
+/// Founds a record. The founding entry is the head until something follows it: no row of its own.
+pub(crate) fn found(revision: &Revision, queue: &mut VecDeque<Dot>, accepted: &mut Accepted) {
+    if let Some(head) = Head::found(revision) {
+        accepted.founded.insert(revision.dot, scopes_of(&head));
+    }
+    accepted.folded.push((revision.dot, revision.dot));
+    queue.push_back(revision.dot);
 }
 
 fn wait(tx: &mut Transaction<'_>, missing: Dot, dot: Dot) -> Result<Standing, LedgerError> {
