@@ -7,7 +7,7 @@ use beatbook_proto::limits::{FEED_BYTES_MAX, FEED_ITEMS_MAX};
 use beatbook_proto::{Code, Dot, Entry, FeedItem, OfficerId, Part, RecordId, ReplicaId, Scope};
 
 use super::publish::Step;
-use super::{FeedEnd, FeedRecord, PartRecord, book, book_part, decode, entry, head, head_with};
+use super::{FeedEnd, FeedRecord, PartRecord, StoredEntry, book, book_part, decode, entry, head, head_with};
 use crate::keys;
 use crate::store::{Read, StoreError, Table};
 
@@ -64,7 +64,7 @@ struct Gathering<'a> {
     reader: &'a FeedReader<'a>,
     batch: FeedBatch,
     /// Which entries go into which part: parts are of one held record of one seal each.
-    groups: Vec<(PartRecord, BTreeSet<u64>)>,
+    groups: Vec<(PartRecord, BTreeMap<u64, StoredEntry>)>,
     bytes: usize,
     /// Records looked up, and whether they are of the scope.
     in_scope: BTreeMap<RecordId, bool>,
@@ -195,9 +195,9 @@ impl<'a> Gathering<'a> {
         let Some(part) = u16::try_from(part).ok().filter(|_| !full) else {
             return Ok(false);
         };
-        self.groups.extend(fresh.map(|record| (record, BTreeSet::new())));
-        if let Some((_, counters)) = self.groups.get_mut(usize::from(part)) {
-            counters.insert(dot.counter);
+        self.groups.extend(fresh.map(|record| (record, BTreeMap::new())));
+        if let Some((_, held)) = self.groups.get_mut(usize::from(part)) {
+            held.insert(dot.counter, stored);
         }
         self.bytes += size;
         if let Some(FeedItem::Entries {
@@ -224,7 +224,7 @@ impl<'a> Gathering<'a> {
     /// the root where its neighbour does not have it already.
     fn proof_bytes(&self, known: Option<usize>, fresh: Option<&PartRecord>, dot: Dot) -> usize {
         let group = known.and_then(|known| self.groups.get(known));
-        let follows = group.is_some_and(|(_, counters)| counters.contains(&(dot.counter - 1)));
+        let follows = group.is_some_and(|(_, counters)| counters.contains_key(&(dot.counter - 1)));
         let record = fresh.or(group.map(|(record, _)| record));
         let depth = record.map_or(0, |record| {
             record.seal.claim.entries().checked_ilog2().unwrap_or(0) + 1
@@ -238,16 +238,15 @@ impl<'a> Gathering<'a> {
             table: Table::Seals as u8,
             what: "a sealed part does not prove its entries",
         };
-        for (record, counters) in &self.groups {
-            let counters: Vec<u64> = counters.iter().copied().collect();
-            let part = super::seal::part_of(self.read, record, &counters)?.ok_or(damaged.clone())?;
-            self.batch.parts.push(part);
-        }
-        let replicas: BTreeSet<ReplicaId> = self
-            .groups
+        let groups = core::mem::take(&mut self.groups);
+        let replicas: BTreeSet<ReplicaId> = groups
             .iter()
             .map(|(record, _)| record.seal.claim.replica)
             .collect();
+        for (record, held) in groups {
+            let part = super::seal::proved(&record, held.into_iter().collect());
+            self.batch.parts.push(part.ok_or(damaged.clone())?);
+        }
         for replica in replicas {
             let Some(book) = book(self.read, replica)? else {
                 continue;

@@ -10,7 +10,7 @@ use beatbook_proto::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{LedgerError, book, decode, entry, load, save, save_book};
+use super::{LedgerError, StoredEntry, book, decode, entry, load, save, save_book};
 use crate::keys;
 use crate::store::{Read, StoreError, Table, Transaction};
 
@@ -132,25 +132,30 @@ pub(crate) fn part_of(
     record: &PartRecord,
     counters: &[u64],
 ) -> Result<Option<Part>, StoreError> {
-    let claim = &record.seal.claim;
-    let mut entries = Vec::with_capacity(counters.len());
-    let mut salts = Vec::with_capacity(counters.len());
+    let replica = record.seal.claim.replica;
+    let mut held = Vec::with_capacity(counters.len());
     for counter in counters {
-        let Some(stored) = entry(
-            read,
-            Dot {
-                replica: claim.replica,
-                counter: *counter,
-            },
-        )?
-        else {
-            return Ok(None);
+        let dot = Dot {
+            replica,
+            counter: *counter,
         };
-        let Some(salt) = salt_of(record, &stored, *counter) else {
-            return Ok(None);
-        };
-        salts.push(salt);
-        entries.push((*counter, stored.entry));
+        match entry(read, dot)? {
+            Some(stored) => held.push((*counter, stored)),
+            None => return Ok(None),
+        }
+    }
+    Ok(proved(record, held))
+}
+
+/// Entries of a held part, ascending, with their proof; `None` if the part does not hold one of them.
+pub(crate) fn proved(record: &PartRecord, held: Vec<(u64, StoredEntry)>) -> Option<Part> {
+    let claim = &record.seal.claim;
+    let counters: Vec<u64> = held.iter().map(|(counter, _)| *counter).collect();
+    let mut entries = Vec::with_capacity(held.len());
+    let mut salts = Vec::with_capacity(held.len());
+    for (counter, stored) in held {
+        salts.push(salt_of(record, &stored, counter)?);
+        entries.push((counter, stored.entry));
     }
     let proof = match record.secret {
         Some(secret) if entries.len() as u64 == claim.entries() => Proof::Whole(secret),
@@ -158,20 +163,17 @@ pub(crate) fn part_of(
             let wanted: Vec<bool> = (claim.first..=claim.last)
                 .map(|counter| counters.binary_search(&counter).is_ok())
                 .collect();
-            let Some(hashes) = merkle::reprove(&record.leaves, &record.hashes, &wanted) else {
-                return Ok(None);
-            };
             Proof::Partial {
                 salts: List(salts),
-                hashes: List(hashes),
+                hashes: List(merkle::reprove(&record.leaves, &record.hashes, &wanted)?),
             }
         }
     };
-    Ok(Some(Part {
+    Some(Part {
         seal: record.seal.clone(),
         proof,
         entries: List(entries),
-    }))
+    })
 }
 
 /// Keeps what proves a sealed part, under the first entry of it that was not held before: one seal may come in
@@ -278,7 +280,7 @@ pub(crate) fn proof_of(read: &dyn Read, dot: Dot) -> Result<Option<(Salt, Seal, 
 }
 
 /// The salt of a held entry: its own, or the one that derives from its run's secret.
-fn salt_of(record: &PartRecord, stored: &super::StoredEntry, counter: u64) -> Option<Salt> {
+fn salt_of(record: &PartRecord, stored: &StoredEntry, counter: u64) -> Option<Salt> {
     let derived = || {
         record
             .secret
@@ -312,7 +314,7 @@ fn packed_len(entries: &[Entry]) -> Result<usize, LedgerError> {
     Ok(codec::pack(&codec::encode(&list).map_err(LedgerError::TooLarge)?).len() + SEAL_BYTES)
 }
 
-fn held(read: &dyn Read, dot: Dot) -> Result<super::StoredEntry, StoreError> {
+fn held(read: &dyn Read, dot: Dot) -> Result<StoredEntry, StoreError> {
     entry(read, dot)?.ok_or(StoreError::Corrupt {
         table: Table::Entries as u8,
         what: "an own entry is not held",
