@@ -145,11 +145,7 @@ pub fn heads(read: &dyn Read, after: Option<RecordId>, limit: usize) -> Result<V
             if !founds || stored.standing != Standing::KEPT || found.len() == limit {
                 continue;
             }
-            let row: Option<Head> = load(read, Table::Heads, &keys::entry(dot))?;
-            found.extend(match row {
-                Some(head) => Some(head),
-                None => super::head_of_founder(read, dot, &stored.entry)?,
-            });
+            found.extend(super::head_with(read, dot, &stored.entry)?);
         }
     }
     Ok(found)
