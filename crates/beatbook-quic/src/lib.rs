@@ -48,6 +48,7 @@ mod fixtures;
 mod frames;
 mod identity;
 mod limits;
+mod reset;
 mod server;
 mod tls;
 mod token;

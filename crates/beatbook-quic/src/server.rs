@@ -6,7 +6,8 @@
 mod register;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -26,6 +27,7 @@ use crate::connection::{Inner, Session};
 use crate::enrol::EnrolExchange;
 use crate::identity::{Fingerprint, IdentityError, PeerIdentity, ServerIdentity};
 use crate::limits::{Limits, SESSION_WINDOW_BYTES};
+use crate::reset;
 use crate::tls::{self, ALPN_ENROL, ALPN_SESSION, Clock, DeviceVerifier};
 
 /// A UDP port on which devices are heard. Dropping it closes every connection that came through it;
@@ -52,7 +54,9 @@ impl Listener {
     ) -> Result<Self, BindError> {
         let verifier = Arc::new(DeviceVerifier::new(identity.authority())?);
         let config = tls::server(identity, &limits, &clock, verifier.clone())?;
-        let endpoint = quinn::Endpoint::server(config, address)?;
+        let runtime = quinn::default_runtime().ok_or_else(|| io::Error::other("no runtime"))?;
+        let socket = UdpSocket::bind(address)?;
+        let endpoint = quinn::Endpoint::new(reset::endpoint_config(identity), Some(config), socket, runtime)?;
         let local_addr = endpoint.local_addr()?;
         let (handover, accepted) = mpsc::channel(HANDOVER_MAX);
         let shared = Arc::new(Shared {

@@ -19,6 +19,7 @@ use crate::{
 const ENROLMENT: Uuid = Uuid::from_u128(7);
 
 mod certificates;
+mod restart;
 mod resumption;
 
 /// Why the server did not let a connection be a session, as the device hears it.
