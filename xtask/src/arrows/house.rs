@@ -74,6 +74,11 @@ pub(super) const HOUSE: &[Room] = &[
         may_name: &[PROTO, RECORDS, FIELD, SERVER],
     },
     Room {
+        package: "beatbook-sim",
+        level: 4,
+        may_name: &[PROTO, CORE, RECORDS, STORE_SLED],
+    },
+    Room {
         package: "beatbook-tests",
         level: 5,
         may_name: EVERYTHING,

@@ -1,0 +1,293 @@
+//! The plan of a world: everything that a seed decides before the first event.
+//!
+//! A plan shrinks: [`Overrides`] takes devices, days and kinds of fault away and ends a world early. What is left
+//! draws from the same streams as before, so that a smaller world is a part of the larger one as far as can be.
+//!
+//! ```
+//! use beatbook_sim::plan::{Overrides, Plan, Size};
+//! let plan = Plan::from_seed(7, Size::Small);
+//! assert_eq!(plan, Plan::from_seed(7, Size::Small));
+//! let smaller = plan.clone().with(&Overrides { devices_max: Some(1), ..Overrides::default() });
+//! assert_eq!(smaller.devices, plan.devices[..1]);
+//! ```
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::fault::FaultKind;
+use crate::random::Random;
+
+/// How large a world is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// 20 to 40 enrolments, 3 to 7 days.
+    Large,
+    /// 1 to 5 enrolments, 1 to 2 days: 3 device-days in the mean.
+    Small,
+}
+
+/// Everything that a seed decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The seed.
+    pub seed: u64,
+    /// How large the world is.
+    pub size: Size,
+    /// The beats of the force, such as `52/C02`.
+    pub beats: Vec<String>,
+    /// The officers.
+    pub officers: Vec<OfficerPlan>,
+    /// The devices: one enrolment each.
+    pub devices: Vec<DevicePlan>,
+    /// Days of shifts.
+    pub days: u32,
+    /// The kinds of fault in this world.
+    pub faults: BTreeSet<FaultKind>,
+    /// Mean simulated time from one fault to the next, minutes.
+    pub fault_gap_min: u64,
+    /// Entries of a device on a day, median. A real late turn has 118.
+    pub entries_per_day: u64,
+    /// Whether one acknowledged entry's journal and its server copy are never both destroyed. Without the rule, loss
+    /// is allowed and has to be detected.
+    pub atlas: bool,
+    /// Ends the world's faults and work after so many events; healing follows.
+    pub events_max: Option<u64>,
+}
+
+/// An officer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfficerPlan {
+    /// The role, such as `PCSO`.
+    pub role: &'static str,
+    /// The beats posted to, as indexes into [`Plan::beats`].
+    pub beats: Vec<usize>,
+}
+
+/// A device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DevicePlan {
+    /// Whose it is, as an index into [`Plan::officers`].
+    pub officer: usize,
+    /// Signs as a phone's secure hardware does, with P-256; else Ed25519, which is quicker to simulate.
+    pub p256: bool,
+    /// Where it is carried.
+    pub country: Country,
+    /// Stays in session and is fed as things happen; else syncs now and then.
+    pub live: bool,
+    /// Bytes of entries in one run, before compression.
+    pub run_bytes: usize,
+    /// Minutes between sessions where it does not stay in one.
+    pub rest_min: u64,
+    /// The day on which it is first used.
+    pub first_day: u32,
+    /// It is away after its first shift: 4 days or 3 weeks.
+    pub absent_days: u32,
+    /// It runs a newer build, which writes what this one does not know.
+    pub newer: bool,
+}
+
+/// What the coverage is like where a device is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Country {
+    /// Gaps of minutes up to a whole shift.
+    Rural,
+    /// A laptop at a station.
+    Station,
+    /// Short gaps.
+    Urban,
+}
+
+/// What is taken from a plan, to find the smallest world that still fails.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Keep so many devices.
+    pub devices_max: Option<usize>,
+    /// Keep so many days.
+    pub days_max: Option<u32>,
+    /// Without these kinds of fault.
+    pub without: BTreeSet<FaultKind>,
+    /// With these kinds of fault alone.
+    pub only: Option<BTreeSet<FaultKind>>,
+    /// Stop work and faults after so many events.
+    pub events_max: Option<u64>,
+    /// Another median of entries per day.
+    pub entries_per_day: Option<u64>,
+    /// Without the fault-atlas rule.
+    pub atlas_off: bool,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn from_seed(seed: u64, size: Size) -> Self {
+        let mut random = Random::new(seed, "plan");
+        let (devices, days) = match size {
+            Size::Small => (
+                [1, 2, 3, 5][random.weighted(&[22, 42, 24, 12])],
+                [1, 2][random.weighted(&[78, 22])],
+            ),
+            Size::Large => (random.between(20, 40) as usize, random.between(3, 7) as u32),
+        };
+        let beats = beats(devices);
+        let officers = officers(&mut random, devices, beats.len());
+        let mut plan = Self {
+            seed,
+            size,
+            devices: (0..devices)
+                .map(|index| device(seed, index, officers.len(), size))
+                .collect(),
+            beats,
+            officers,
+            days,
+            faults: swarm(&mut random),
+            fault_gap_min: [20, 60, 180][random.weighted(&[1, 2, 1])],
+            entries_per_day: match size {
+                Size::Small => random.between(20, 40),
+                Size::Large => random.between(8, 24),
+            },
+            atlas: true,
+            events_max: None,
+        };
+        plan.forbid_together();
+        plan
+    }
+
+    /// The plan with something taken away.
+    pub fn with(mut self, overrides: &Overrides) -> Self {
+        if let Some(most) = overrides.devices_max {
+            self.devices.truncate(most.max(1));
+        }
+        if let Some(most) = overrides.days_max {
+            self.days = self.days.min(most).max(1);
+        }
+        if let Some(only) = &overrides.only {
+            self.faults.clone_from(only);
+        }
+        self.faults.retain(|kind| !overrides.without.contains(kind));
+        if let Some(entries) = overrides.entries_per_day {
+            self.entries_per_day = entries;
+        }
+        self.events_max = overrides.events_max.or(self.events_max);
+        if overrides.atlas_off {
+            self.atlas = false;
+            // A disk that lies belongs to this mode alone.
+            if Random::new(self.seed, "atlas-off").percent(50) {
+                self.faults.insert(FaultKind::LyingSync);
+            }
+        }
+        self
+    }
+
+    /// True if a kind of fault is in this world.
+    pub fn has(&self, kind: FaultKind) -> bool {
+        self.faults.contains(&kind)
+    }
+
+    /// Device-days: shifts that are worked.
+    pub fn device_days(&self) -> u64 {
+        let worked = |device: &DevicePlan| u64::from(self.days.saturating_sub(device.first_day).max(1));
+        self.devices.iter().map(worked).sum()
+    }
+
+    /// The fault-atlas rule and the second mode draw on different faults.
+    fn forbid_together(&mut self) {
+        self.faults.remove(&FaultKind::LyingSync);
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "seed {} ({}): {} devices of {} officers on {} beats, {} days of {} entries; faults every {} min:",
+            self.seed,
+            self.size,
+            self.devices.len(),
+            self.officers.len(),
+            self.beats.len(),
+            self.days,
+            self.entries_per_day,
+            self.fault_gap_min
+        )?;
+        for kind in &self.faults {
+            write!(f, " {}", kind.name())?;
+        }
+        if !self.atlas {
+            f.write_str(" (fault-atlas rule off)")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Large => "large",
+            Self::Small => "small",
+        })
+    }
+}
+
+fn beats(devices: usize) -> Vec<String> {
+    let beats = (devices / 4).clamp(2, 6);
+    (0..beats).map(|beat| format!("52/C{:02}", beat + 1)).collect()
+}
+
+/// About five officers for six devices: some have a phone and a laptop. Every fourth is a sergeant.
+fn officers(random: &mut Random, devices: usize, beats: usize) -> Vec<OfficerPlan> {
+    let count = (devices * 5 / 6).max(1);
+    (0..count)
+        .map(|index| {
+            let role = match index % 4 {
+                1 if random.percent(70) => "SGT",
+                3 if random.percent(20) => "INSP",
+                _ => "PCSO",
+            };
+            let posted = if role == "PCSO" {
+                random.between(1, 2)
+            } else {
+                beats as u64
+            };
+            let first = random.below(beats as u64) as usize;
+            let mut posted: Vec<usize> = (0..posted as usize).map(|step| (first + step) % beats).collect();
+            posted.sort_unstable();
+            posted.dedup();
+            OfficerPlan { role, beats: posted }
+        })
+        .collect()
+}
+
+fn device(seed: u64, index: usize, officers: usize, size: Size) -> DevicePlan {
+    let mut random = Random::indexed(seed, "device", index as u64);
+    let (late, absent) = match size {
+        Size::Small => (0, random.weighted(&[94, 4, 2])),
+        Size::Large => (random.below(3) as u32, random.weighted(&[80, 16, 4])),
+    };
+    DevicePlan {
+        // The last devices are second ones of the first officers.
+        officer: index % officers,
+        p256: random.percent(15),
+        country: [Country::Rural, Country::Urban, Country::Station][random.weighted(&[4, 4, 2])],
+        live: random.percent(60),
+        run_bytes: [1 << 10, 16 << 10, 192 << 10][random.weighted(&[2, 2, 3])],
+        rest_min: random.between(10, 120),
+        first_day: late,
+        absent_days: [0, 4, 21][absent],
+        newer: random.percent(20),
+    }
+}
+
+/// Swarm testing: a world carries few kinds of fault, so that each gets room and rare pairs meet.
+fn swarm(random: &mut Random) -> BTreeSet<FaultKind> {
+    let wanted = [0, 3, 6, 10, 16][random.weighted(&[4, 24, 36, 24, 12])];
+    let mut kinds = BTreeSet::new();
+    while kinds.len() < wanted {
+        kinds.extend(random.choose(&FaultKind::ALL));
+    }
+    kinds
+}
+
+/// When every world begins: Monday 23 March 2026, 05:00 UTC, six days before the clocks change.
+pub const BEGINS_AT_MS: i64 = 1_774_242_000_000;
+
+#[cfg(test)]
+mod tests;
