@@ -15,6 +15,7 @@ use crate::keys;
 use crate::ledger::{
     self, Book, Check, Identity, LedgerError, book, own_books, save, save_book, seal_pending,
 };
+use crate::planted::{Bug, is_planted};
 use crate::store::{Read, StoreError, Table, Transaction};
 
 mod feed;
@@ -170,6 +171,9 @@ pub fn execute(
 /// Closes the open books and opens new ones: the store was restored, copied or rolled back, and must not issue a dot
 /// twice. What the server never saw is re-issued when it has been asked.
 pub fn reopen_books(tx: &mut Transaction<'_>, env: &DeviceEnv<'_>) -> Result<(), LedgerError> {
+    if is_planted(Bug::DotReusedAfterRestore) && ledger::open_replicas(tx)?.is_some() {
+        return Ok(());
+    }
     ledger::open_books(tx, env.identity, env.fresh, env.now)
 }
 
@@ -225,10 +229,10 @@ fn take_welcome(
             let held = position.claim.counter;
             if position.forked && !known.closed {
                 welcomed.forked.push(known.replica());
-            } else if !known.closed && held < known.receipted {
+            } else if !known.closed && held < known.receipted && !is_planted(Bug::RewindForgotten) {
                 welcomed.rewound.push((known.replica(), held));
             }
-            if !position.forked {
+            if !position.forked && !is_planted(Bug::RewindForgotten) {
                 known.receipted = known.receipted.min(held);
                 let seal = ledger::seal_ending_at(tx, known.replica(), held)?;
                 if known.closed && seal.is_some_and(|seal| seal.hash() == position.claim.seal) {

@@ -103,6 +103,7 @@ pub mod device;
 mod keys;
 pub mod ledger;
 pub mod merge;
+pub mod planted;
 pub mod register;
 pub mod retry;
 pub mod server;

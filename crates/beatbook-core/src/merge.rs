@@ -13,6 +13,8 @@ use beatbook_proto::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::planted::{Bug, is_planted};
+
 /// One write that still stands in a field.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Item {
@@ -124,7 +126,9 @@ impl Field {
         };
         // A revision's later operation supersedes its earlier ones on the same field.
         let read = |other: &Item| context.covers(other.dot) || other.dot == revision.dot;
-        let settled = |other: &Item| other.dot == revision.dot || (may_supersede && read(other));
+        let settled = |other: &Item| {
+            other.dot == revision.dot || (may_supersede && read(other)) || is_planted(Bug::SiblingDropped)
+        };
         match op {
             FieldOp::Set(value) => {
                 self.items
@@ -138,7 +142,8 @@ impl Field {
             }
             FieldOp::Remove(value) => {
                 let member = Write::Member(value.clone());
-                self.items.retain(|other| !(other.write == member && read(other)));
+                self.items
+                    .retain(|other| !(other.write == member && (read(other) || is_planted(Bug::RemoveWins))));
             }
             FieldOp::Append(value) => self.insert(item(Write::Line(value.clone()))),
             FieldOp::Increment(share) => self.insert(item(Write::Share(*share))),
@@ -406,18 +411,23 @@ impl Head {
             let tips_read = as_read.unwrap_or(self).tips.len();
             // Only a resolution settles siblings (invariant 11).
             if kind == RevisionKind::RESOLVE || tips_read < 2 {
-                self.tips.retain(|tip| !context.covers(*tip));
+                self.tips
+                    .retain(|tip| !context.covers(*tip) && !is_planted(Bug::TipsForgotten));
             }
             let place = self.tips.partition_point(|tip| *tip < revision.dot);
             self.tips.insert(place, revision.dot);
         }
         for (place, (field, op)) in (0_u16..).zip(revision.body.ops.iter()) {
+            if is_planted(Bug::ClockDecides) && revision.body.recorded_at.utc_ms < 946_684_800_000 {
+                continue;
+            }
             let siblings = as_read
                 .unwrap_or(self)
                 .fields
                 .get(field)
                 .is_some_and(Field::has_siblings);
-            let may_supersede = kind == RevisionKind::RESOLVE || !siblings;
+            let may_supersede =
+                kind == RevisionKind::RESOLVE || !siblings || is_planted(Bug::AmendSettlesConflict);
             let state = self.fields.entry(*field).or_default();
             state.write(revision, place, op, may_supersede);
         }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys;
 use crate::ledger::{LedgerError, decode, load, save};
+use crate::planted::{Bug, is_planted};
 use crate::store::{Read, StoreError, Table, Transaction};
 
 /// An officer of the force.
@@ -207,7 +208,8 @@ pub fn officer_by_collar(read: &dyn Read, collar: &str) -> Result<Option<Officer
 pub fn scopes_granted(read: &dyn Read, officer: &Officer, at_ms: i64) -> Result<Vec<Scope>, StoreError> {
     let mut scopes = alloc::vec![Scope::Own, Scope::Reference];
     let postings = postings_of(read, officer.id)?;
-    let current = postings.into_iter().filter(|posting| posting.is_current(at_ms));
+    let granting = |posting: &Posting| posting.is_current(at_ms) || is_planted(Bug::ScopeOutlivesPosting);
+    let current = postings.into_iter().filter(granting);
     for beat in current.flat_map(|posting| posting.beats) {
         if SENSITIVE_ROLES.contains(&officer.role.as_str()) {
             scopes.push(Scope::Beat {

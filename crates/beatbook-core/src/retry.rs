@@ -1,5 +1,7 @@
 //! Retry: how long to wait before trying again. Pure: randomness comes from outside.
 
+use crate::planted::{Bug, is_planted};
+
 /// Jittered exponential back-off.
 ///
 /// ```
@@ -23,7 +25,8 @@ impl Backoff {
     pub fn next_delay_ms(&mut self, random: u32) -> u64 {
         let step = BASE_DELAY_MS
             .saturating_mul(1 << self.failures.min(DOUBLINGS_MAX))
-            .min(DELAY_MS_MAX);
+            .min(DELAY_MS_MAX)
+            .max(u64::from(is_planted(Bug::BackoffNeverEnds)) << self.failures.saturating_mul(4).min(40));
         self.failures = self.failures.saturating_add(1);
         let jitter = (step / 2).saturating_mul(u64::from(random)) / u64::from(u32::MAX);
         (step / 2 + jitter).max(core::mem::take(&mut self.hold_ms))

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::keys;
 use crate::ledger::{self, Check, FeedEnd, FeedReader, LedgerError, book, save_book, save_meta};
+use crate::planted::{Bug, is_planted};
 use crate::store::{Read, StoreError, Table, Transaction};
 
 mod accept;
@@ -213,6 +214,9 @@ pub fn epochs(read: &dyn Read) -> Result<Option<Epochs>, StoreError> {
 
 /// Starts a new life of the log: at first start, and after a restore.
 pub fn mint_epoch(tx: &mut Transaction<'_>, fresh: EpochId) -> Result<(), LedgerError> {
+    if is_planted(Bug::EpochNotMinted) && epochs(tx)?.is_some() {
+        return Ok(());
+    }
     let mut ends = Vec::new();
     for (feed, bytes) in tx.scan(Table::Cursors, &[], &keys::after(&[]), usize::MAX)? {
         let end: FeedEnd = ledger::decode(Table::Cursors, &bytes)?;

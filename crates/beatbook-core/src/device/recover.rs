@@ -11,6 +11,7 @@ use beatbook_proto::{
 
 use super::DeviceEnv;
 use crate::ledger::{self, Book, LedgerError, StoredEntry, book, entry, own_books, save_book, save_entry};
+use crate::planted::{Bug, is_planted};
 use crate::store::{Read, StoreError, Transaction};
 
 /// Re-issues what closed own books hold beyond the server's knowledge, oldest first. Returns how many.
@@ -34,7 +35,8 @@ pub(super) fn reissue_book(
 ) -> Result<u64, LedgerError> {
     let mut closed = book(tx, closed)?.ok_or(LedgerError::NoBook)?;
     let mut count = 0;
-    for counter in (closed.receipted.max(closed.settled) + 1)..=closed.held {
+    let skipped = u64::from(is_planted(Bug::ReissueSkipsOne));
+    for counter in (closed.receipted.max(closed.settled) + 1 + skipped)..=closed.held {
         let dot = Dot {
             replica: closed.replica(),
             counter,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Accepted, LedgerError, book, decode, head, load, save, save_head};
 use crate::keys;
 use crate::merge::Head;
+use crate::planted::{Bug, is_planted};
 use crate::store::{Read, StoreError, Table, Transaction};
 
 /// One stored row of a feed, under the position after it: what one commit did in the scope.
@@ -180,7 +181,8 @@ pub(crate) fn publish(
             continue;
         };
         let scopes = scopes_of(&head);
-        for left in head.scopes.iter().filter(|scope| !scopes.contains(scope)) {
+        let kept = |scope: &Scope| scopes.contains(scope) || is_planted(Bug::ScopeLeakOnMove);
+        for left in head.scopes.iter().filter(|scope| !kept(scope)) {
             pages.append(tx, left.key(), Step::Left(record))?;
         }
         for scope in &scopes {
@@ -262,6 +264,9 @@ impl Pages {
                 })
             }
         };
+        if is_planted(Bug::FeedSkipsLateCommit) && !page.steps.is_empty() && page.end.position % 8 == 7 {
+            return Ok(());
+        }
         page.end = FeedEnd {
             position: page.end.position + 1,
             hash: step.hash_after(&page.end.hash),

@@ -13,6 +13,7 @@ use super::fold::{fold_one, retry_all};
 use super::{Accepted, Alias, LedgerError, book, entry, head, load, save, save_head};
 use crate::keys;
 use crate::merge::Head;
+use crate::planted::{Bug, is_planted};
 use crate::store::{Read, StoreError, Table, Transaction};
 
 /// Folds a re-issue that was just written on this device, so that the record answers to its new name.
@@ -88,6 +89,9 @@ pub(crate) fn as_folded(read: &dyn Read, dot: Dot, entry: &Entry) -> Result<Opti
             Some(alias_for(read, record, dot.replica)?.map_or(record, |alias| alias.now));
     }
     revision.header.context = translate(read, &revision.header.context, dot.replica)?;
+    if wrapped && is_planted(Bug::ReissueDropsContext) {
+        revision.header.context = revision.header.record.into_iter().collect();
+    }
     Ok(Some(revision))
 }
 
@@ -286,7 +290,7 @@ fn refold(
 /// What `dot` means to the author of entries in `reader`: a book knows its own re-issues under their original dots,
 /// also where another entry has taken such a dot.
 fn alias_for(read: &dyn Read, dot: Dot, reader: ReplicaId) -> Result<Option<Alias>, StoreError> {
-    if dot.counter == 0 {
+    if dot.counter == 0 || is_planted(Bug::AliasIgnored) {
         return Ok(None);
     }
     for reader in readers(read, reader)? {

@@ -15,6 +15,7 @@ use super::{
     Book, LedgerError, StoredEntry, book, head, revisions, save_book, save_entry, save_head, save_meta,
 };
 use crate::merge::{Concurrency, Head, changes};
+use crate::planted::{Bug, is_planted};
 use crate::store::{Read, StoreError, Transaction};
 
 /// What an officer saw when reading a record: goes with the amendment, and becomes its context.
@@ -160,7 +161,11 @@ pub fn write(tx: &mut Transaction<'_>, draft: Draft) -> Result<Written, LedgerEr
             if draft.kind == RevisionKind::VOID {
                 void_or_refuse(&head, replica)?;
             }
-            (Some((head, token.vector)), settles)
+            let read = match is_planted(Bug::StaleTokenCovers) {
+                true => head.vector.clone(),
+                false => token.vector,
+            };
+            (Some((head, read)), settles)
         }
     };
     let (revision, entry) = revision(dot, draft, standing.as_ref(), settles)?;
@@ -296,7 +301,7 @@ fn check_change(
         return Ok((head, as_read.tips().to_vec()));
     }
     // Invariant 11: a plain change never settles what its author saw standing side by side.
-    if conflicted && changes(draft.kind) {
+    if conflicted && changes(draft.kind) && !is_planted(Bug::AmendSettlesConflict) {
         return Err(LedgerError::Conflicted(record));
     }
     Ok((head, Vec::new()))

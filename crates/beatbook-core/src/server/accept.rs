@@ -12,6 +12,7 @@ use crate::ledger::{
     self, Accepted, Book, Intake, LedgerError, accept_entries, accept_run_entries, book, entry, publish,
     save_book,
 };
+use crate::planted::{Bug, is_planted};
 use crate::register::{self, Enrolment, Officer};
 use crate::store::{Read, StoreError, Transaction};
 
@@ -47,6 +48,8 @@ pub(super) fn accept_run(
             .is_some_and(|seal| seal.hash() == run.seal().hash());
     let accepted = if follows && !ledger::is_taken(tx, run)? {
         accept_run_entries(tx, run, &mut author, intake)?
+    } else if held && is_planted(Bug::ReceiptNotResent) {
+        return Ok(ServerReply::RunGap);
     } else if held {
         let stretch = author
             .verdicts

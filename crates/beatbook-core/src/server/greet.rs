@@ -14,6 +14,7 @@ use beatbook_proto::{
 use super::{Epochs, Greeted, ServerEnv, ServerReply, epochs, leave_epoch, mint_epoch};
 use crate::keys;
 use crate::ledger::{self, FeedEnd, LedgerError, book, feed_hash_at};
+use crate::planted::{Bug, is_planted};
 use crate::register::{self, Enrolment, Officer};
 use crate::store::{Read, StoreError, Table, Transaction};
 
@@ -81,9 +82,9 @@ fn admitted(
     key: &PublicKey,
 ) -> Result<Option<(Enrolment, Officer)>, StoreError> {
     let enrolment: Option<Enrolment> = register::get(read, peer.as_bytes())?;
-    let Some(enrolment) =
-        enrolment.filter(|row| row.revoked_at_ms.is_none() && row.key.as_ref() == Some(key))
-    else {
+    let Some(enrolment) = enrolment.filter(|row| {
+        (row.revoked_at_ms.is_none() || is_planted(Bug::RevocationIgnored)) && row.key.as_ref() == Some(key)
+    }) else {
         return Ok(None);
     };
     let officer: Option<Officer> = register::get(read, enrolment.officer.as_bytes())?;
@@ -111,7 +112,7 @@ fn notice_rollback(
     {
         if cursor.epoch == epochs.current {
             let hash = feed_hash_at(tx, &keys::feed(&cursor.scope, officer), cursor.position)?;
-            rolled_back |= hash != Some(cursor.hash);
+            rolled_back |= hash != Some(cursor.hash) && !is_planted(Bug::RollbackNotNoticed);
         } else {
             earlier_life = true;
         }
@@ -223,7 +224,9 @@ fn place_book(
         seal: known.seal,
         ..*claim
     };
-    let forked = if claim.counter < known.held {
+    let forked = if is_planted(Bug::ForkNotNoticed) {
+        false
+    } else if claim.counter < known.held {
         // It has sent more than it holds: an older copy of its store.
         true
     } else if claim.counter == known.held {

@@ -10,6 +10,7 @@ use beatbook_proto::{CloseCode, Dot, Frame, List, RecordId, ReplicaId};
 
 use super::SessionError;
 use crate::device::{DeviceOp, DeviceReply, Prepared, Welcomed};
+use crate::planted::{Bug, is_planted};
 use crate::store::Durable;
 
 /// What happens to an [`Initiator`].
@@ -212,7 +213,8 @@ impl Initiator {
                 self.reading_run = false;
                 if let Some(run) = run.filter(|run| !self.forked.contains(&run.seal.claim.replica)) {
                     let claim = &run.seal.claim;
-                    let (replica, last) = (claim.replica, claim.last);
+                    let back = u64::from(is_planted(Bug::FrameOrderLost));
+                    let (replica, last) = (claim.replica, claim.last.saturating_sub(back));
                     self.sent.insert(replica, last);
                     self.unreceipted.insert((replica, last));
                     self.send(Frame::Run(Box::new(run)));

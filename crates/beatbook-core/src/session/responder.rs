@@ -12,6 +12,7 @@ use beatbook_proto::{
 use super::SessionError;
 use crate::keys;
 use crate::ledger::{FeedEnd, LedgerError};
+use crate::planted::{Bug, is_planted};
 use crate::server::{FeedRequest, FeedStretch, Greeted, ServerOp, ServerReply};
 use crate::store::Durable;
 
@@ -212,7 +213,7 @@ impl Responder {
                     position: cursor.position,
                     hash: cursor.hash,
                 },
-                behind: true,
+                behind: !is_planted(Bug::CaughtUpTooEarly) || self.feeds.is_empty(),
             });
         }
         self.send(Frame::Welcome(Box::new(greeted.welcome)));
