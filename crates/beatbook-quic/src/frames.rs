@@ -14,6 +14,10 @@ use tokio::time::{Instant, timeout_at};
 use crate::close::Closed;
 use crate::connection::Inner;
 
+mod assembly;
+
+pub use assembly::Assembly;
+
 /// Sends frames. Dropping it ends the stream after what was sent; within a frame, the receiver then
 /// reports [`RecvError::CutOff`].
 pub struct FrameSender {
@@ -98,7 +102,7 @@ impl fmt::Debug for FrameSender {
 pub struct FrameReceiver {
     stream: RecvStream,
     /// What has arrived of the frame that is under way.
-    buffer: Vec<u8>,
+    assembly: Assembly,
     pace: Pace,
     failed: Option<RecvError>,
     _inner: Arc<Inner>,
@@ -108,7 +112,7 @@ impl FrameReceiver {
     pub(crate) fn new(stream: RecvStream, inner: Arc<Inner>) -> Self {
         Self {
             stream,
-            buffer: Vec::new(),
+            assembly: Assembly::new(),
             pace: Pace::new(PACE_WINDOW),
             failed: None,
             _inner: inner,
@@ -126,7 +130,7 @@ impl FrameReceiver {
         let received = self.recv_next().await;
         if let Err(error) = &received {
             self.failed = Some(error.clone());
-            self.buffer = Vec::new();
+            self.assembly = Assembly::new();
         }
         received
     }
@@ -139,25 +143,22 @@ impl FrameReceiver {
 
     async fn recv_next(&mut self) -> Result<Option<RawFrame>, RecvError> {
         loop {
-            let whole = whole_length(&self.buffer)?;
-            let wanted = whole.unwrap_or(PREFIX_LEN).saturating_sub(self.buffer.len());
+            let wanted = self.assembly.wanted()?;
             if wanted == 0 {
                 self.pace.restart();
-                return Ok(Some(RawFrame {
-                    bytes: std::mem::take(&mut self.buffer),
-                }));
+                return Ok(Some(self.assembly.take()));
             }
-            let chunk = if self.buffer.is_empty() {
+            let chunk = if self.assembly.held() == 0 {
                 // Silence between two frames is for the idle time-out to judge.
                 self.stream.read_chunk(wanted, true).await?
             } else {
-                let deadline = self.pace.deadline(self.buffer.len());
+                let deadline = self.pace.deadline(self.assembly.held());
                 let read = timeout_at(deadline, self.stream.read_chunk(wanted, true)).await;
                 read.map_err(|_| RecvError::TooSlow)??
             };
             match chunk {
-                Some(chunk) => self.buffer.extend_from_slice(&chunk.bytes),
-                None if self.buffer.is_empty() => return Ok(None),
+                Some(chunk) => self.assembly.push(&chunk.bytes),
+                None if self.assembly.held() == 0 => return Ok(None),
                 None => return Err(RecvError::CutOff),
             }
         }
@@ -167,7 +168,7 @@ impl FrameReceiver {
 impl fmt::Debug for FrameReceiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FrameReceiver")
-            .field("buffered_bytes", &self.buffer.len())
+            .field("buffered_bytes", &self.assembly.held())
             .finish_non_exhaustive()
     }
 }

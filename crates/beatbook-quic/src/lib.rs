@@ -57,7 +57,7 @@ pub use client::{DialError, DialOptions, Dialer, ServerAddress, ServerAddressErr
 pub use close::{Closed, codes};
 pub use connection::{Connection, Session, Traffic};
 pub use enrol::{ENROL_BYTES_MAX, EnrolError, EnrolExchange, EnrolReplyError, Grant, Refusal, enrol};
-pub use frames::{FrameReceiver, FrameSender, RawFrame, RecvError, SendError};
+pub use frames::{Assembly, FrameReceiver, FrameSender, RawFrame, RecvError, SendError};
 pub use identity::{
     Authority, ClientIdentity, DeviceKey, DevicePublicKey, Fingerprint, IdentityError, PeerIdentity, Pin,
     ServerIdentity, Validity,

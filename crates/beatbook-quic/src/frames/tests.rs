@@ -107,7 +107,7 @@ async fn a_frame_announced_too_large_takes_no_memory() {
             bytes.extend_from_slice(&[1, 1, 42, 42, 42]);
             stream.write_all(&bytes).await.unwrap();
             assert_eq!(receiver.recv().await, Err(RecvError::TooLarge { announced }));
-            assert_eq!(receiver.buffer.capacity(), 0);
+            assert_eq!(receiver.assembly.bytes.capacity(), 0);
             // Nothing after it is read either.
             assert_eq!(receiver.recv().await, Err(RecvError::TooLarge { announced }));
         }
@@ -127,14 +127,14 @@ async fn memory_grows_with_what_arrives() {
             // A cancelled receive keeps what it has: this is also how much it has.
             let cancelled = tokio::time::timeout(Duration::from_millis(5), receiver.recv()).await;
             assert!(cancelled.is_err());
-            if receiver.buffer.len() == 1_000 {
+            if receiver.assembly.bytes.len() == 1_000 {
                 break;
             }
         }
         assert!(
-            receiver.buffer.capacity() <= 4_096,
+            receiver.assembly.bytes.capacity() <= 4_096,
             "{}",
-            receiver.buffer.capacity()
+            receiver.assembly.bytes.capacity()
         );
         let send = async { stream.write_all(&whole[1_000..]).await.unwrap() };
         let (received, ()) = tokio::join!(receiver.recv(), send);
