@@ -1,12 +1,14 @@
-//! The port to a disk: what the journal and the small files need of a file system, and no more.
+//! The port to a disk: what a store needs of a file system, and no more.
 //!
 //! [`RealDisk`] is the file system. A simulator or a test puts its own [`Disk`] in [`crate::Options`].
-//! The sled index does not go through it: sled has files and threads of its own.
+//! sled alone does not go through it: it has files and threads of its own.
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
+
+use rustix::fs::FlockOperation;
 
 /// One file that is open for appending.
 pub trait DiskFile: Send {
@@ -18,6 +20,21 @@ pub trait DiskFile: Send {
     fn truncate(&mut self, length: u64) -> io::Result<()>;
 }
 
+/// A lock on a file, held until it is dropped. The system drops it with the process, however that ends.
+pub trait DiskLock: Debug + Send {}
+
+/// Why a lock was not given.
+#[derive(Debug)]
+pub enum LockError {
+    /// Somebody else holds it.
+    Held {
+        /// The process that wrote the lock, 0 if it is not known.
+        pid: u32,
+    },
+    /// The system could not lock the file.
+    Io(io::Error),
+}
+
 /// A file system.
 pub trait Disk: Debug + Send + Sync {
     /// Opens a file for appending, and makes it where it is missing.
@@ -26,13 +43,13 @@ pub trait Disk: Debug + Send + Sync {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// Reads the first `length` bytes of a file, or all of a shorter one.
     fn read_head(&self, path: &Path, length: usize) -> io::Result<Vec<u8>>;
-    /// Renames a file or a folder; a file replaces what is there.
+    /// Renames a file or a folder; a file replaces a file, a folder an empty folder.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes a folder and its parents.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
-    /// Names the files in a folder, in order.
+    /// Names the files and folders in a folder, in order.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
     /// Makes the names in a folder durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
@@ -40,6 +57,16 @@ pub trait Disk: Debug + Send + Sync {
     fn len(&self, path: &Path) -> io::Result<u64>;
     /// Bytes that can still be written in the file system that holds `dir`.
     fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
+    /// True where there is a file or a folder.
+    fn exists(&self, path: &Path) -> bool;
+    /// True where there is a folder.
+    fn is_dir(&self, path: &Path) -> bool;
+    /// Removes a folder with everything in it.
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// Bytes that all files under a folder take; 0 where it is missing.
+    fn disk_bytes(&self, dir: &Path) -> u64;
+    /// Locks a file against every other holder, and makes it where it is missing.
+    fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, LockError>;
 }
 
 /// The file system of this machine.
@@ -99,7 +126,61 @@ impl Disk for RealDisk {
         let stat = rustix::fs::statvfs(dir)?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+
+    fn is_dir(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir_all(path)
+    }
+
+    fn disk_bytes(&self, dir: &Path) -> u64 {
+        let Ok(entries) = fs::read_dir(dir) else { return 0 };
+        let bytes = entries.flatten().map(|entry| match entry.metadata() {
+            Ok(meta) if meta.is_dir() => self.disk_bytes(&entry.path()),
+            Ok(meta) => allocated(&meta),
+            Err(_) => 0,
+        });
+        bytes.sum()
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, LockError> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        private(&mut options);
+        let mut file = options.open(path).map_err(LockError::Io)?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let mut text = String::new();
+                // The process id only makes the message better: any text will do.
+                let _ = file.read_to_string(&mut text);
+                return Err(LockError::Held {
+                    pid: text.trim().parse().unwrap_or(0),
+                });
+            }
+            Err(error) => return Err(LockError::Io(error.into())),
+        }
+        // On a full disk the lock holds without the process id in it.
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(std::process::id().to_string().as_bytes()));
+        Ok(Box::new(RealLock { _file: file }))
+    }
 }
+
+#[derive(Debug)]
+struct RealLock {
+    _file: File,
+}
+
+impl DiskLock for RealLock {}
 
 struct RealFile(File);
 
@@ -120,10 +201,6 @@ impl DiskFile for RealFile {
 
 /// Writes a small file so that a crash leaves either the old content or the new.
 pub(crate) fn write_atomic(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path
-        .parent()
-        .filter(|dir| !dir.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
     let mut aside = path.as_os_str().to_owned();
     aside.push(".tmp");
     let aside = Path::new(&aside);
@@ -140,7 +217,18 @@ pub(crate) fn write_atomic(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Re
         let _ = disk.remove(aside);
         return Err(error);
     }
-    disk.sync_dir(dir)
+    sync_parent(disk, path)
+}
+
+/// Makes the names in the folder that holds `path` durable.
+pub(crate) fn sync_parent(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    disk.sync_dir(parent(path))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// Makes a folder, and those above it that are missing, that nobody but its owner looks into.
@@ -161,3 +249,14 @@ pub(crate) fn private(options: &mut OpenOptions) {
 
 #[cfg(not(unix))]
 pub(crate) fn private(_options: &mut OpenOptions) {}
+
+#[cfg(unix)]
+fn allocated(meta: &fs::Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    meta.blocks().saturating_mul(512)
+}
+
+#[cfg(not(unix))]
+fn allocated(meta: &fs::Metadata) -> u64 {
+    meta.len()
+}

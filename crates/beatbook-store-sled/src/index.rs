@@ -1,29 +1,27 @@
-//! The index: sled, from which everything is read. The only module that names sled.
+//! The index, from which everything is read: tables laid over the rows of an engine.
 //!
-//! All tables share one sled tree, the first byte of a row key being the table: one batch for one group, one
+//! All tables share one order of rows, the first byte of a row key being the table: one batch for one group, one
 //! set of pages, and no tree names on disk. A row holds at most [`PART_BYTES`] of a value; a longer value goes
 //! on in further parts. Sealed rows are a pure function of the commit that wrote them (the nonce comes from
 //! its salt), so that replaying a commit gives the very same bytes and the totals can be compared exactly.
-//! sled's own promises are not relied on: the journal makes writes durable, the totals show what sled lost.
+//! The engine's own promises are not relied on: the journal makes writes durable, the totals show what it lost.
 
 mod folder;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::collections::BTreeSet;
-use std::ops::Bound;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::ops::{Bound, ControlFlow};
 
 use beatbook_core::store::{Pairs, Read, StoreError, Table, WriteSet};
 use zeroize::Zeroizing;
 
 use crate::codec::{Reader, Writer};
-use crate::error::OpenError;
+use crate::engine::{RowBatch, RowRange, Rows};
 use crate::seal::{NONCE_BYTES, Purpose, SEAL_BYTES, Sealer, StoreKey};
 use crate::totals::{RowHasher, Totals};
 
-pub(crate) use folder::{build_aside, clear_leftovers, disk_bytes, index_path, set_aside};
+pub(crate) use folder::{Shelf, index_path};
 
 /// Set in the table byte of the further parts of a long value.
 pub(crate) const FURTHER_PART: u8 = 0x80;
@@ -43,8 +41,7 @@ const LONG: u8 = 2;
 
 /// An open index.
 pub(crate) struct Index {
-    db: sled::Db,
-    path: PathBuf,
+    rows: Box<dyn Rows>,
     seals: Seals,
 }
 
@@ -57,11 +54,11 @@ pub(crate) struct Seals {
 }
 
 /// Sees one row and its sealed value.
-type RowVisit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'a;
+type SealedVisit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'a;
 
 /// The rows that a commit writes, ready to be applied.
 pub(crate) struct Plan {
-    batch: sled::Batch,
+    batch: RowBatch,
     pub(crate) touched: BTreeSet<u8>,
 }
 
@@ -139,7 +136,7 @@ impl Index {
         totals: &mut Totals,
     ) -> Result<Plan, StoreError> {
         let mut plan = Plan {
-            batch: sled::Batch::default(),
+            batch: RowBatch::default(),
             touched: BTreeSet::new(),
         };
         for (table, key, value) in writes.iter() {
@@ -174,8 +171,8 @@ impl Index {
             .sealer
             .seal(APPLIED, &sequence.to_be_bytes())
             .map_err(|_| crate::error::no_random())?;
-        plan.batch.insert(APPLIED, sealed);
-        guard(|| self.db.apply_batch(plan.batch))
+        plan.batch.insert(APPLIED.to_vec(), sealed);
+        self.rows.apply(plan.batch)
     }
 
     /// Sequence of the last commit that was applied, 0 if there was none.
@@ -189,10 +186,9 @@ impl Index {
             .ok_or_else(|| corrupt(APPLIED, "seal does not open"))
     }
 
-    /// Makes everything that was applied durable. sled's own flush does not.
+    /// Makes everything that was applied durable.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
-        guard(|| self.db.flush())?;
-        folder::sync(&self.path).map_err(|error| crate::error::io_error(&error))
+        self.rows.flush()
     }
 
     /// Counts and hashes every row.
@@ -221,62 +217,60 @@ impl Index {
     }
 
     /// Visits every row of every table in order of row key.
-    pub(crate) fn each_row(&self, visit: &mut RowVisit<'_>) -> Result<(), StoreError> {
-        let mut rows = self.db.iter();
-        while let Some((row, sealed)) = guard(|| rows.next().transpose())? {
+    pub(crate) fn each_row(&self, visit: &mut SealedVisit<'_>) -> Result<(), StoreError> {
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        self.rows.visit(all, &mut |row, sealed| {
             if row != APPLIED {
-                visit(&row, &sealed)?;
+                visit(row, sealed)?;
             }
-        }
-        Ok(())
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     /// Up to `limit` rows after `after`, or from the first on, sealed.
     pub(crate) fn rows_after(&self, after: Option<&[u8]>, limit: usize) -> Result<Pairs, StoreError> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut rows = self.db.range::<&[u8], _>((from, Bound::Unbounded));
         let mut found = Vec::new();
-        while found.len() < limit
-            && let Some((row, sealed)) = guard(|| rows.next().transpose())?
-        {
-            if *row != *APPLIED {
+        if limit == 0 {
+            return Ok(found);
+        }
+        self.rows.visit((from, Bound::Unbounded), &mut |row, sealed| {
+            if row != APPLIED {
                 found.push((row.to_vec(), sealed.to_vec()));
             }
-        }
+            Ok(until(found.len() >= limit))
+        })?;
         Ok(found)
     }
 
     /// Takes rows that another index of this store sealed.
     pub(crate) fn insert_rows(&self, rows: Pairs) -> Result<(), StoreError> {
-        let mut batch = sled::Batch::default();
+        let mut batch = RowBatch::default();
         for (row, sealed) in rows {
             batch.insert(row, sealed);
         }
-        guard(|| self.db.apply_batch(batch))
+        self.rows.apply(batch)
     }
 
     /// Copies every row, as it is, to an index that is empty.
     pub(crate) fn copy_to(&self, new: &Self) -> Result<(), StoreError> {
-        let mut batch = sled::Batch::default();
-        let mut batched = 0;
+        let mut batch = RowBatch::default();
         self.each_row(&mut |row, sealed| {
-            batch.insert(row, sealed);
-            batched += 1;
-            if batched == COPY_ROWS {
-                batched = 0;
-                guard(|| new.db.apply_batch(std::mem::take(&mut batch)))?;
+            batch.insert(row.to_vec(), sealed.to_vec());
+            if batch.len() == COPY_ROWS {
+                new.rows.apply(std::mem::take(&mut batch))?;
             }
             Ok(())
         })?;
         // The copy knows as much of the journal as its source did.
         if let Some(applied) = self.raw(APPLIED)? {
-            batch.insert(APPLIED, applied);
+            batch.insert(APPLIED.to_vec(), applied);
         }
-        guard(|| new.db.apply_batch(batch))
+        new.rows.apply(batch)
     }
 
-    fn raw(&self, row: &[u8]) -> Result<Option<sled::IVec>, StoreError> {
-        guard(|| self.db.get(row))
+    fn raw(&self, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.rows.get(row)
     }
 
     /// Opens a value whose first row is `sealed`.
@@ -323,15 +317,16 @@ impl Read for Index {
         if from >= to {
             return Ok(pairs);
         }
-        let mut rows = self
-            .db
-            .range(row_key(table as u8, from)..row_key(table as u8, to));
-        while pairs.len() < limit
-            && let Some((row, sealed)) = guard(|| rows.next().transpose())?
-        {
-            let key = row.get(1..).unwrap_or_default();
-            pairs.push((key.to_vec(), self.value(table as u8, key, &sealed)?));
+        if limit == 0 {
+            return Ok(pairs);
         }
+        let (first, end) = (row_key(table as u8, from), row_key(table as u8, to));
+        let rows: RowRange<'_> = (Bound::Included(&first), Bound::Excluded(&end));
+        self.rows.visit(rows, &mut |row, sealed| {
+            let key = row.get(1..).unwrap_or_default();
+            pairs.push((key.to_vec(), self.value(table as u8, key, sealed)?));
+            Ok(until(pairs.len() >= limit))
+        })?;
         Ok(pairs)
     }
 
@@ -339,10 +334,8 @@ impl Read for Index {
         if from >= to {
             return Ok(None);
         }
-        let mut rows = self
-            .db
-            .range(row_key(table as u8, from)..row_key(table as u8, to));
-        let Some((row, sealed)) = guard(|| rows.next_back().transpose())? else {
+        let (first, end) = (row_key(table as u8, from), row_key(table as u8, to));
+        let Some((row, sealed)) = self.rows.last(&first, &end)? else {
             return Ok(None);
         };
         let key = row.get(1..).unwrap_or_default();
@@ -367,14 +360,12 @@ pub(crate) fn check_limits(writes: &WriteSet) -> Result<usize, StoreError> {
     Ok(bytes)
 }
 
-/// Opens the index in `path`. sled can panic on damage: that is an error like any other.
-pub(crate) fn open(path: &Path, seals: Seals, cache_bytes: u64) -> Result<Index, OpenError> {
-    let db = folder::open_sled(path, cache_bytes)?;
-    Ok(Index {
-        db,
-        path: path.to_path_buf(),
-        seals,
-    })
+fn until(enough: bool) -> ControlFlow<()> {
+    if enough {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
+    }
 }
 
 fn row_key(table: u8, key: &[u8]) -> Vec<u8> {
@@ -409,24 +400,5 @@ fn corrupt(row: &[u8], what: &'static str) -> StoreError {
     StoreError::Corrupt {
         table: row.first().map_or(0, |table| table & !FURTHER_PART),
         what,
-    }
-}
-
-/// Runs a sled call; a panic inside sled is damage, not the end of the thread.
-fn guard<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(sled::Error::Io(error))) => Err(crate::error::io_error(&error)),
-        Ok(Err(sled::Error::Corruption { .. })) => Err(StoreError::Corrupt {
-            table: 0,
-            what: "the index is damaged; close the store and open it again",
-        }),
-        Ok(Err(error)) => Err(StoreError::Io {
-            reason: error.to_string(),
-        }),
-        Err(_) => Err(StoreError::Corrupt {
-            table: 0,
-            what: "the index failed; close the store and open it again",
-        }),
     }
 }

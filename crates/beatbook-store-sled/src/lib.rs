@@ -14,12 +14,13 @@
 //! | `state` | where the journal begins, which index is in use, how the journal ended |
 //! | `journal/*.seg` | every commit since the last release |
 //! | `index-*` | sled; can be made anew from the journal |
-//! | `aside/` | indexes that could not be used; never deleted by the store |
+//! | `aside/` | what was damaged; never deleted by the store |
 //! | `lock` | held by the process that has the store open |
 //!
 //! Outside it, and never in the same backup: `<store>.anchor`, and for a PIN `<store>.secret`.
 //!
-//! A store decides nothing about causality, access or time, and reads no clock.
+//! A store decides nothing about causality, access or time, and reads no clock. Files, the engine under the index and
+//! random bytes are ports in [`Options`]; [`Solo`] is the same store without its thread.
 //!
 //! ```
 //! use beatbook_core::store::{StoreError, Table};
@@ -38,15 +39,17 @@
 //! ```
 
 mod anchor;
+mod aside;
 mod backup;
 mod codec;
 #[cfg(unix)]
 pub mod control;
 mod disk;
+mod engine;
 mod error;
 mod index;
 mod journal;
-mod lock;
+mod random;
 mod seal;
 mod state;
 mod store;
@@ -54,10 +57,13 @@ mod totals;
 mod vault;
 
 pub use anchor::{AnchorPlace, AnchorState};
-pub use disk::{Disk, DiskFile, RealDisk};
+pub use disk::{Disk, DiskFile, DiskLock, LockError, RealDisk};
+pub use engine::{Engine, ModelEngine, RowBatch, RowRange, RowVisit, Rows, SledEngine};
 pub use error::{BackupError, OpenError, RestoreError};
 pub use index::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
+pub use random::{Random, SystemRandom};
 pub use store::{
-    BackupProgress, BackupReport, OpenReport, Options, Rebuilt, RestoreReport, Size, Store, VerifyReport,
+    BackupProgress, BackupReport, Job, OpenReport, Options, Rebuilt, RestoreReport, Size, Solo, Store,
+    VerifyReport,
 };
 pub use vault::{PinCost, Unlock};

@@ -77,8 +77,9 @@ impl State {
 }
 
 /// True where a store has been made in `dir`.
-pub(crate) fn has_format(dir: &Path) -> bool {
-    dir.join(FORMAT_FILE).is_file()
+pub(crate) fn has_format(disk: &dyn Disk, dir: &Path) -> bool {
+    let path = dir.join(FORMAT_FILE);
+    disk.exists(&path) && !disk.is_dir(&path)
 }
 
 /// Writes the format of a new store.
@@ -91,7 +92,7 @@ pub(crate) fn write_format(disk: &dyn Disk, dir: &Path) -> Result<(), OpenError>
 /// Refuses a store that this release cannot read.
 pub(crate) fn check_format(disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
     let path = dir.join(FORMAT_FILE);
-    if !has_format(dir) {
+    if !has_format(disk, dir) {
         return Err(OpenError::NotAStore {
             path: dir.to_path_buf(),
         });

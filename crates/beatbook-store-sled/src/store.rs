@@ -5,6 +5,7 @@ mod copying;
 mod opening;
 mod report;
 pub(crate) mod shared;
+mod solo;
 #[cfg(test)]
 mod tests;
 
@@ -19,13 +20,16 @@ use parking_lot::Mutex;
 
 use crate::anchor::AnchorPlace;
 use crate::disk::{Disk, RealDisk};
+use crate::engine::{Engine, SledEngine};
 use crate::error::OpenError;
-use crate::store::committer::{Message, Ran};
-use crate::store::shared::{Shared, View};
-use crate::vault::{PinCost, Unlock, Vault, beside};
+use crate::random::{Random, SystemRandom};
+use crate::store::committer::{Message, Ran, Turn};
+use crate::store::shared::Shared;
+use crate::vault::{PinCost, Unlock, beside};
 
 pub use copying::{BackupProgress, BackupReport, RestoreReport};
 pub use report::{OpenReport, Rebuilt, Size, VerifyReport};
+pub use solo::{Job, Solo};
 
 /// How a store is opened. [`Options::default`] is right for a device.
 #[derive(Clone, Debug)]
@@ -47,8 +51,12 @@ pub struct Options {
     /// Goes on with what the journal holds where the index is lost and the journal does not reach back to the
     /// start. What is missing is told in [`OpenReport::rebuilt`] and must be fetched again.
     pub repair: bool,
-    /// The disk under the journal and the small files.
+    /// The disk under the journal, the small files and the folders.
     pub disk: Arc<dyn Disk>,
+    /// What keeps the rows of the index.
+    pub engine: Arc<dyn Engine>,
+    /// Where keys, nonces and open ids are drawn.
+    pub random: Arc<dyn Random>,
 }
 
 impl Default for Options {
@@ -63,6 +71,8 @@ impl Default for Options {
             free_bytes_min: 8 << 20,
             repair: false,
             disk: Arc::new(RealDisk),
+            engine: Arc::new(SledEngine),
+            random: Arc::new(SystemRandom),
         }
     }
 }
@@ -100,7 +110,8 @@ impl Store {
         unlock: &Unlock,
         options: Options,
     ) -> Result<(Self, OpenReport), OpenError> {
-        let (committer, report) = opening::open(dir.as_ref(), unlock, options)?;
+        let (solo, report) = Solo::open(dir.as_ref(), unlock, options)?;
+        let committer = solo.into_committer();
         let shared = Arc::clone(committer.shared());
         let (sender, receiver) = channel();
         let thread = std::thread::Builder::new()
@@ -122,16 +133,12 @@ impl Store {
 
     /// True where a store has been made in `dir`.
     pub fn exists(dir: impl AsRef<Path>) -> bool {
-        crate::state::has_format(dir.as_ref())
+        crate::state::has_format(&RealDisk, dir.as_ref())
     }
 
     /// Runs `f` over one consistent durable state. Commits wait meanwhile; `f` must not call the store.
     pub fn read<T>(&self, f: impl FnOnce(&dyn Read) -> T) -> T {
-        let live = self.handle.shared.live.read();
-        f(&View {
-            shared: &self.handle.shared,
-            index: live.index.as_ref(),
-        })
+        self.handle.shared.read(f)
     }
 
     /// Runs `job` in a transaction on the store's thread and returns when its writes are durable.
@@ -166,23 +173,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let task = Box::new(move |transaction: Result<&mut Transaction<'_>, StoreError>| {
-            match transaction
-                .map_err(E::from)
-                .and_then(|transaction| committer::shielded(job, transaction))
-            {
-                Ok(value) => Ran {
-                    keep: true,
-                    finish: Box::new(move |stored| {
-                        done(stored.map(|()| Durable::assert_stored(value)).map_err(E::from));
-                    }),
-                },
-                Err(error) => Ran {
-                    keep: false,
-                    finish: Box::new(move |_| done(Err(error))),
-                },
-            }
-        });
+        let task = Box::new(move |turn: Turn<'_, '_>| Ran::of(turn, job, done));
         if let Err(refused) = self.handle.sender.send(Message::Commit(task))
             && let Message::Commit(task) = refused.0
         {
@@ -224,43 +215,17 @@ impl Store {
 
     /// Wraps the store key for another PIN or key; no data is rewritten. `old` must open the store.
     pub fn change_pin(&self, old: &Unlock, new: &Unlock) -> Result<(), OpenError> {
-        let shared = &self.handle.shared;
-        let _alone = shared.vault.lock();
-        let disk = shared.disk.as_ref();
-        let secret = shared.options.secret_path(&shared.dir);
-        let vault = Vault::read(disk, &shared.dir)?;
-        let key = vault.open(old, &secret, disk)?;
-        if matches!(new, Unlock::Pin(_)) {
-            crate::vault::ensure_secret(disk, &secret)?;
-        }
-        Vault::wrap(&key, vault.store_id, new, shared.options.pin_cost, &secret, disk)?
-            .write(disk, &shared.dir)
+        self.handle.shared.change_pin(old, new)
     }
 
     /// Raises, durably and outside the store, how far the counters of a replica may be used.
     pub fn lease(&self, replica: [u8; 16], counter: u64) -> Result<(), StoreError> {
-        let mut anchor = self.handle.shared.anchor.lock();
-        match anchor.as_mut() {
-            Some(anchor) if anchor.state.is_trusted() => {
-                anchor.lease(replica, counter).map_err(|error| error.in_store())
-            }
-            Some(_) => Err(StoreError::Io {
-                reason: "the anchor does not match; adopt it first".into(),
-            }),
-            None => Err(StoreError::Io {
-                reason: "the store was opened without an anchor".into(),
-            }),
-        }
+        self.handle.shared.lease(replica, counter)
     }
 
     /// How far the counters of a replica have been leased, as far as the anchor knows.
     pub fn leased(&self, replica: [u8; 16]) -> Option<u64> {
-        self.handle
-            .shared
-            .anchor
-            .lock()
-            .as_ref()
-            .and_then(|anchor| anchor.leased(replica))
+        self.handle.shared.leased(replica)
     }
 
     /// Takes the store as it is for the one that its anchor means, after the core has dealt with a mismatch.

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use zeroize::Zeroizing;
@@ -12,7 +13,8 @@ use zeroize::Zeroizing;
 use crate::codec::{Reader, Writer};
 use crate::disk::{Disk, write_atomic};
 use crate::error::OpenError;
-use crate::seal::{SEAL_BYTES, Sealer, StoreKey, random};
+use crate::random::{Random, draw};
+use crate::seal::{SEAL_BYTES, Sealer, StoreKey};
 
 #[cfg(test)]
 mod tests;
@@ -110,7 +112,7 @@ impl Vault {
         secret: &Path,
         disk: &dyn Disk,
     ) -> Result<Self, OpenError> {
-        let salt = random().map_err(|_| OpenError::Random)?;
+        let salt = draw(key.random.as_ref()).map_err(|_| OpenError::Random)?;
         let mut vault = Self {
             kind: unlock.kind(),
             cost,
@@ -118,9 +120,9 @@ impl Vault {
             store_id,
             wrapped: Vec::new(),
         };
-        let sealer = vault.wrapping(unlock, secret, disk)?;
+        let sealer = vault.wrapping(unlock, secret, disk, &key.random)?;
         vault.wrapped = sealer
-            .seal(&vault.head(), key.0.as_slice())
+            .seal(&vault.head(), key.bytes.as_slice())
             .map_err(|_| OpenError::Random)?;
         Ok(vault)
     }
@@ -131,17 +133,21 @@ impl Vault {
         unlock: &Unlock,
         secret: &Path,
         disk: &dyn Disk,
+        random: &Arc<dyn Random>,
     ) -> Result<StoreKey, OpenError> {
         if unlock.kind() != self.kind {
             let needed = if self.kind == Kind::Pin { "a PIN" } else { "a key" };
             return Err(OpenError::WrongKind { needed });
         }
         let plain = self
-            .wrapping(unlock, secret, disk)?
+            .wrapping(unlock, secret, disk, random)?
             .open(&self.head(), &self.wrapped);
         let plain = Zeroizing::new(plain.ok_or(OpenError::WrongPin)?);
         let key = plain.as_slice().try_into().map_err(|_| OpenError::WrongPin)?;
-        Ok(StoreKey(Zeroizing::new(key)))
+        Ok(StoreKey {
+            bytes: Zeroizing::new(key),
+            random: Arc::clone(random),
+        })
     }
 
     /// Reads the vault of a store, and mends the copy that is missing or differs.
@@ -226,7 +232,13 @@ impl Vault {
     }
 
     /// The key that wraps: slow for a PIN, and never without the secret of the device.
-    fn wrapping(&self, unlock: &Unlock, secret: &Path, disk: &dyn Disk) -> Result<Sealer, OpenError> {
+    fn wrapping(
+        &self,
+        unlock: &Unlock,
+        secret: &Path,
+        disk: &dyn Disk,
+        random: &Arc<dyn Random>,
+    ) -> Result<Sealer, OpenError> {
         let mut hasher = blake3::Hasher::new_derive_key("beatbook store 2026-11 vault v1");
         hasher.update(&[self.kind as u8]).update(&self.salt);
         match unlock {
@@ -240,16 +252,17 @@ impl Vault {
                     .update(stretch(pin, &self.salt, self.cost)?.as_slice());
             }
         }
-        Ok(Sealer::new(&Zeroizing::new(*hasher.finalize().as_bytes())))
+        let key = Zeroizing::new(*hasher.finalize().as_bytes());
+        Ok(Sealer::new(&key, random))
     }
 }
 
 /// Makes the device's secret, unless there is one.
-pub(crate) fn ensure_secret(disk: &dyn Disk, path: &Path) -> Result<(), OpenError> {
-    if path.exists() {
+pub(crate) fn ensure_secret(disk: &dyn Disk, random: &dyn Random, path: &Path) -> Result<(), OpenError> {
+    if disk.exists(path) {
         return Ok(());
     }
-    let secret = Zeroizing::new(random::<32>().map_err(|_| OpenError::Random)?);
+    let secret = Zeroizing::new(draw::<32>(random).map_err(|_| OpenError::Random)?);
     let mut out = Writer::default();
     out.raw(SECRET_MAGIC).raw(secret.as_slice());
     let mut bytes = Zeroizing::new(out.finish());

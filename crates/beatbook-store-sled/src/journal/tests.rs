@@ -3,14 +3,13 @@
 use std::fs;
 
 use beatbook_core::store::{Table, WriteSet};
-use zeroize::Zeroizing;
 
 use super::*;
 use crate::disk::RealDisk;
 use crate::seal::StoreKey;
 
 fn keys() -> Keys {
-    Keys::new(&StoreKey(Zeroizing::new([4; 32])))
+    Keys::new(&StoreKey::of([4; 32]))
 }
 
 fn state() -> State {

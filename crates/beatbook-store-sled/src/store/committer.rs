@@ -1,16 +1,18 @@
-//! The one thread that writes: gathers jobs into groups, makes each group durable, and only then answers.
+//! The one place that writes: gathers jobs into groups, makes each group durable, and only then answers.
+//!
+//! A [`crate::Store`] runs it on a thread of its own, a [`crate::Solo`] in its caller's.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
-use beatbook_core::store::{StoreError, Transaction, WriteSet};
+use beatbook_core::store::{Durable, StoreError, Transaction, WriteSet};
 
+use crate::disk::DiskLock;
 use crate::index::{check_limits, index_path};
 use crate::journal::frame::{Commit, Entry, Opening};
 use crate::journal::{AppendError, Journal};
-use crate::lock::Lock;
-use crate::seal::random;
+use crate::random::draw;
 use crate::store::shared::{Shared, View, closed, latched};
 use crate::totals::Totals;
 
@@ -30,22 +32,50 @@ pub(crate) enum Message {
     AdoptAnchor(Sender<Result<(), StoreError>>),
     Checkpoint(Sender<Result<(), StoreError>>),
     Close(Sender<Result<(), StoreError>>),
-    Commit(Task),
+    Commit(Box<dyn FnOnce(Turn<'_, '_>) -> Ran<'static> + Send>),
     Compact(Sender<Result<(), StoreError>>),
     Release(u64, Sender<Result<(), StoreError>>),
 }
 
+/// The transaction that a job runs in, or why it does not run.
+pub(crate) type Turn<'a, 'b> = Result<&'a mut Transaction<'b>, StoreError>;
+
 /// Runs a job, or turns it away.
-pub(crate) type Task = Box<dyn FnOnce(Result<&mut Transaction<'_>, StoreError>) -> Ran + Send>;
+pub(crate) type Task<'a> = Box<dyn FnOnce(Turn<'_, '_>) -> Ran<'a> + 'a>;
 
 /// Hands a job's answer to its caller.
-pub(crate) type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+pub(crate) type Finish<'a> = Box<dyn FnOnce(Result<(), StoreError>) + 'a>;
 
 /// A job that has run.
-pub(crate) struct Ran {
+pub(crate) struct Ran<'a> {
     /// False where its writes are to be discarded.
     pub(crate) keep: bool,
-    pub(crate) finish: Finish,
+    pub(crate) finish: Finish<'a>,
+}
+
+impl<'a> Ran<'a> {
+    /// Runs a job; its answer goes to `done` once it is known whether its writes are durable.
+    pub(crate) fn of<T: 'a, E: From<StoreError> + 'a>(
+        turn: Turn<'_, '_>,
+        job: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
+        done: impl FnOnce(Result<Durable<T>, E>) + 'a,
+    ) -> Self {
+        match turn
+            .map_err(E::from)
+            .and_then(|transaction| shielded(job, transaction))
+        {
+            Ok(value) => Self {
+                keep: true,
+                finish: Box::new(move |stored| {
+                    done(stored.map(|()| Durable::assert_stored(value)).map_err(E::from));
+                }),
+            },
+            Err(error) => Self {
+                keep: false,
+                finish: Box::new(move |_| done(Err(error))),
+            },
+        }
+    }
 }
 
 /// Owns the journal and the lock.
@@ -58,8 +88,8 @@ pub(crate) struct Committer {
     /// Journal bytes since then.
     pub(crate) since_checkpoint: u64,
     pub(crate) released: u64,
-    /// Held until the thread ends.
-    pub(crate) lock: Lock,
+    /// Held for as long as anything may be written.
+    pub(crate) lock: Box<dyn DiskLock>,
 }
 
 impl Committer {
@@ -73,7 +103,14 @@ impl Committer {
         while let Some(message) = pending.take().or_else(|| receiver.recv().ok()) {
             let (reply, answer) = match message {
                 Message::Commit(task) => {
-                    pending = self.group(task, receiver);
+                    self.group(task, &mut || match receiver.try_recv() {
+                        Ok(Message::Commit(task)) => Some(task),
+                        Ok(other) => {
+                            pending = Some(other);
+                            None
+                        }
+                        Err(_) => None,
+                    });
                     self.housekeep(pending.is_none());
                     continue;
                 }
@@ -94,12 +131,11 @@ impl Committer {
         }
     }
 
-    /// Runs `first` and the jobs that have gathered behind it, and makes them durable together.
-    fn group(&mut self, first: Task, receiver: &Receiver<Message>) -> Option<Message> {
+    /// Runs `first` and the jobs that `gathered` gives behind it, and makes them durable together.
+    pub(crate) fn group<'a>(&mut self, first: Task<'a>, gathered: &mut dyn FnMut() -> Option<Task<'a>>) {
         let mut finishes = Vec::new();
         let mut writes = WriteSet::default();
         let mut bytes = 0;
-        let mut pending = None;
         let mut next = Some(first);
         {
             let shared = Arc::clone(&self.shared);
@@ -115,11 +151,7 @@ impl Committer {
                 bytes += wrote;
                 finishes.push(ran);
                 if finishes.len() < GROUP_JOBS_MAX && bytes < GROUP_BYTES_MAX {
-                    match receiver.try_recv() {
-                        Ok(Message::Commit(task)) => next = Some(task),
-                        Ok(other) => pending = Some(other),
-                        Err(_) => {}
-                    }
+                    next = gathered();
                 }
             }
             writes.absorb(group.into_writes());
@@ -133,7 +165,6 @@ impl Committer {
             // A callback that panics must not take the store with it.
             let _ = catch_unwind(AssertUnwindSafe(|| finish(stored.clone())));
         }
-        pending
     }
 
     /// Makes one group durable, then visible.
@@ -153,7 +184,7 @@ impl Committer {
         {
             return Err(StoreError::DiskFull);
         }
-        let salt = random().map_err(|_| crate::error::no_random())?;
+        let salt = draw(shared.key.random.as_ref()).map_err(|_| crate::error::no_random())?;
         let (plan, totals) = {
             let live = shared.live.read();
             let index = live.index.as_ref().ok_or_else(closed)?;
@@ -192,7 +223,8 @@ impl Committer {
         })
     }
 
-    fn housekeep(&mut self, idle: bool) {
+    /// Makes a checkpoint where one is due, and compacts the index where nothing waits.
+    pub(crate) fn housekeep(&mut self, idle: bool) {
         if self.since_checkpoint < self.shared.options.checkpoint_bytes || self.shared.check().is_err() {
             return;
         }
@@ -226,7 +258,7 @@ impl Committer {
         self.trim()
     }
 
-    fn release(&mut self, upto: u64) -> Result<(), StoreError> {
+    pub(crate) fn release(&mut self, upto: u64) -> Result<(), StoreError> {
         self.shared.check()?;
         self.released = self.released.max(upto);
         self.trim()
@@ -260,11 +292,11 @@ impl Committer {
     fn is_bloated(&self) -> bool {
         let live = self.shared.live.read().totals.live_bytes();
         let path = index_path(&self.shared.dir, self.shared.state.lock().index);
-        let disk = crate::index::disk_bytes(&path);
+        let disk = self.shared.disk.disk_bytes(&path);
         disk > COMPACT_BYTES_MIN && disk > live.saturating_mul(COMPACT_TIMES)
     }
 
-    fn compact(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn compact(&mut self) -> Result<(), StoreError> {
         self.checkpoint()?;
         let shared = Arc::clone(&self.shared);
         let needed = shared
@@ -283,14 +315,14 @@ impl Committer {
         super::copying::compact(&shared)
     }
 
-    fn adopt_anchor(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn adopt_anchor(&mut self) -> Result<(), StoreError> {
         self.shared.check()?;
         let shared = Arc::clone(&self.shared);
         let mut anchor = shared.anchor.lock();
         let Some(anchor) = anchor.as_mut() else {
             return Ok(());
         };
-        let id = random().map_err(|_| crate::error::no_random())?;
+        let id = draw(shared.key.random.as_ref()).map_err(|_| crate::error::no_random())?;
         anchor
             .announce(self.opening.id, id)
             .map_err(|error| error.in_store())?;
@@ -303,7 +335,7 @@ impl Committer {
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn close(&mut self) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         let ended = shared.check().and_then(|()| self.end());
         shared.latch(closed());
@@ -325,7 +357,7 @@ impl Committer {
 }
 
 /// Runs one job over the group so far, and takes its writes into the group if it did well.
-fn run_one(shared: &Shared, task: Task, group: &mut Transaction<'_>) -> (Finish, usize) {
+fn run_one<'a>(shared: &Shared, task: Task<'a>, group: &mut Transaction<'_>) -> (Finish<'a>, usize) {
     if let Err(error) = shared.check() {
         return (task(Err(error)).finish, 0);
     }
@@ -350,7 +382,7 @@ fn run_one(shared: &Shared, task: Task, group: &mut Transaction<'_>) -> (Finish,
 }
 
 /// Runs a job; a panic in it is an error of that job alone.
-pub(crate) fn shielded<T, E: From<StoreError>>(
+fn shielded<T, E: From<StoreError>>(
     job: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
     transaction: &mut Transaction<'_>,
 ) -> Result<T, E> {

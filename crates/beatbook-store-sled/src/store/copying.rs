@@ -11,10 +11,11 @@ use beatbook_core::store::StoreError;
 
 use crate::backup::{BackupReader, BackupWriter, Chunk, Ending};
 use crate::error::{BackupError, OpenError, RestoreError};
-use crate::index::{self, Index, Seals, build_aside, index_path};
+use crate::index::{Index, Seals, Shelf, index_path};
 use crate::journal::frame::{Entry, Keys, Opening};
 use crate::journal::{Journal, Source};
-use crate::seal::{Purpose, StoreKey, random};
+use crate::random::draw;
+use crate::seal::{Purpose, StoreKey};
 use crate::state::State;
 use crate::store::opening::{in_open, lay_out, prepare, put_in_place};
 use crate::store::shared::{Shared, closed};
@@ -67,24 +68,7 @@ impl Store {
         out: &mut dyn Write,
         progress: &mut dyn FnMut(BackupProgress),
     ) -> Result<BackupReport, BackupError> {
-        let shared = self.shared();
-        shared.check()?;
-        let vault = {
-            let _alone = shared.vault.lock();
-            Vault::read(shared.disk.as_ref(), &shared.dir).map_err(|error| error.in_store())?
-        };
-        let id = random().map_err(|_| crate::error::no_random())?;
-        let hold = Hold::take(shared);
-        let mut writer = BackupWriter::start(out, &shared.key, &vault, id)?;
-        writer.chunk(&Chunk::Start(hold.after))?;
-        let rows = copy_rows(shared, &mut writer, progress)?;
-        let ending = copy_commits(shared, &mut writer, hold.after)?;
-        writer.chunk(&Chunk::End(Box::new(ending)))?;
-        Ok(BackupReport {
-            sequence: ending.sequence,
-            rows,
-            bytes: writer.finish()?,
-        })
+        backup(self.shared(), out, progress)
     }
 
     /// Makes the store of a backup in `dir`, which must be empty or not exist. It is not opened.
@@ -97,16 +81,41 @@ impl Store {
         unlock: &Unlock,
         options: &Options,
     ) -> Result<RestoreReport, RestoreError> {
-        let dir = dir.as_ref();
-        let aside = prepare(dir)?;
+        let (dir, disk) = (dir.as_ref(), options.disk.as_ref());
+        let aside = prepare(disk, dir)?;
         let restored = restore_aside(source, (dir, &aside), unlock, options)
-            .and_then(|report| Ok(put_in_place(&aside, dir).map(|()| report)?));
+            .and_then(|report| Ok(put_in_place(disk, &aside, dir).map(|()| report)?));
         if restored.is_err() {
             // What could not be restored is of no use; the next try removes what this leaves.
-            let _ = std::fs::remove_dir_all(&aside);
+            let _ = disk.remove_dir_all(&aside);
         }
         restored
     }
+}
+
+/// Writes a backup of an open store; see [`Store::backup`].
+pub(super) fn backup(
+    shared: &Shared,
+    out: &mut dyn Write,
+    progress: &mut dyn FnMut(BackupProgress),
+) -> Result<BackupReport, BackupError> {
+    shared.check()?;
+    let vault = {
+        let _alone = shared.vault.lock();
+        Vault::read(shared.disk.as_ref(), &shared.dir).map_err(|error| error.in_store())?
+    };
+    let id = draw(shared.key.random.as_ref()).map_err(|_| crate::error::no_random())?;
+    let hold = Hold::take(shared);
+    let mut writer = BackupWriter::start(out, &shared.key, &vault, id)?;
+    writer.chunk(&Chunk::Start(hold.after))?;
+    let rows = copy_rows(shared, &mut writer, progress)?;
+    let ending = copy_commits(shared, &mut writer, hold.after)?;
+    writer.chunk(&Chunk::End(Box::new(ending)))?;
+    Ok(BackupReport {
+        sequence: ending.sequence,
+        rows,
+        bytes: writer.finish()?,
+    })
 }
 
 /// Keeps the journal's frames after a sequence for as long as it lives.
@@ -204,10 +213,18 @@ fn restore_aside(
 ) -> Result<RestoreReport, RestoreError> {
     let mut reader = BackupReader::start(source)?;
     let vault = reader.vault.clone();
-    let key = vault.open(unlock, &options.secret_path(dir), options.disk.as_ref())?;
-    let ending = build_aside(aside, 1, &Seals::new(&key), options.cache_bytes, |index| {
-        fill(index, &mut reader, &key)
-    })?;
+    let key = vault.open(
+        unlock,
+        &options.secret_path(dir),
+        options.disk.as_ref(),
+        &options.random,
+    )?;
+    let shelf = Shelf {
+        dir: aside,
+        options,
+        seals: &Seals::new(&key),
+    };
+    let ending = shelf.build_aside(1, |index| fill(index, &mut reader, &key))?;
     let state = State {
         base_segment: 1,
         base_sequence: ending.sequence,
@@ -216,7 +233,7 @@ fn restore_aside(
     };
     lay_out(aside, &vault, &key, &state, options)?;
     // A new open id: this store is not the one that its anchor means.
-    let id = random().map_err(|_| OpenError::Random)?;
+    let id = draw(options.random.as_ref()).map_err(|_| OpenError::Random)?;
     let opening = Opening {
         id,
         anchored: ending.anchored,
@@ -266,11 +283,15 @@ fn fill(index: &Index, reader: &mut BackupReader<'_>, key: &StoreKey) -> Result<
 pub(super) fn compact(shared: &Shared) -> Result<(), StoreError> {
     let old_number = shared.state.lock().index;
     let number = old_number + 1;
-    let cache_bytes = shared.options.cache_bytes;
+    let shelf = Shelf {
+        dir: &shared.dir,
+        options: &shared.options,
+        seals: &shared.seals,
+    };
     let copied: Result<(), OpenError> = {
         let live = shared.live.read();
         let old = live.index.as_ref().ok_or_else(closed)?;
-        build_aside(&shared.dir, number, &shared.seals, cache_bytes, |new| {
+        shelf.build_aside(number, |new| {
             old.copy_to(new).map_err(|error| in_open(&shared.dir, &error))?;
             let count = new.count().map_err(|error| in_open(&shared.dir, &error))?;
             if count.difference(&live.totals).is_some() {
@@ -282,8 +303,7 @@ pub(super) fn compact(shared: &Shared) -> Result<(), StoreError> {
         })
     };
     copied.map_err(|error| error.in_store())?;
-    let path = index_path(&shared.dir, number);
-    let new = index::open(&path, shared.seals.clone(), cache_bytes).map_err(|error| error.in_store())?;
+    let new = shelf.open(number).map_err(|error| error.in_store())?;
     {
         let mut state = shared.state.lock();
         let later = State {
@@ -298,6 +318,8 @@ pub(super) fn compact(shared: &Shared) -> Result<(), StoreError> {
     let old = shared.live.write().index.replace(new);
     drop(old);
     // The copy is whole, checked and durable, and the state names it.
-    std::fs::remove_dir_all(index_path(&shared.dir, old_number))
+    shared
+        .disk
+        .remove_dir_all(&index_path(&shared.dir, old_number))
         .map_err(|error| crate::error::io_error(&error))
 }

@@ -1,6 +1,5 @@
 //! Making and opening a store: lock, format, key, journal, index, anchor, in this order.
 
-use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,13 +7,13 @@ use std::sync::Arc;
 use beatbook_core::store::StoreError;
 
 use crate::anchor::{Anchor, AnchorState};
-use crate::disk::create_private_dir;
+use crate::disk::{Disk, DiskLock, LockError, sync_parent};
 use crate::error::OpenError;
-use crate::index::{self, Index, Seals, build_aside, index_path, set_aside};
+use crate::index::{Index, Seals, Shelf, index_path};
 use crate::journal::frame::{Entry, Keys, Opening};
 use crate::journal::{AppendError, Journal, Recovered, Source};
-use crate::lock::Lock;
-use crate::seal::{StoreKey, random};
+use crate::random::draw;
+use crate::seal::StoreKey;
 use crate::state::{State, check_format, write_format};
 use crate::store::Options;
 use crate::store::committer::Committer;
@@ -25,14 +24,14 @@ use crate::vault::{Unlock, Vault, beside, ensure_secret};
 
 /// Makes a store aside and gives it its name, so that a kill leaves a whole store or none.
 pub(super) fn create(dir: &Path, unlock: &Unlock, options: &Options) -> Result<(), OpenError> {
-    let aside = prepare(dir)?;
-    let secret = options.secret_path(dir);
     let disk = options.disk.as_ref();
+    let aside = prepare(disk, dir)?;
+    let secret = options.secret_path(dir);
     if matches!(unlock, Unlock::Pin(_)) {
-        ensure_secret(disk, &secret)?;
+        ensure_secret(disk, options.random.as_ref(), &secret)?;
     }
-    let key = StoreKey::random().map_err(|_| OpenError::Random)?;
-    let store_id = random().map_err(|_| OpenError::Random)?;
+    let key = StoreKey::draw(&options.random).map_err(|_| OpenError::Random)?;
+    let store_id = draw(options.random.as_ref()).map_err(|_| OpenError::Random)?;
     let vault = Vault::wrap(&key, store_id, unlock, options.pin_cost, &secret, disk)?;
     let state = State {
         base_segment: 1,
@@ -41,28 +40,27 @@ pub(super) fn create(dir: &Path, unlock: &Unlock, options: &Options) -> Result<(
         closed: None,
     };
     lay_out(&aside, &vault, &key, &state, options)?;
-    put_in_place(&aside, dir)
+    put_in_place(disk, &aside, dir)
 }
 
 /// Makes the folder aside, after checking that nothing is in the way.
-pub(super) fn prepare(dir: &Path) -> Result<PathBuf, OpenError> {
+pub(super) fn prepare(disk: &dyn Disk, dir: &Path) -> Result<PathBuf, OpenError> {
     let io = |error| OpenError::io(dir, error);
-    match fs::read_dir(dir) {
-        Ok(mut entries) => {
-            if entries.next().is_some() {
-                return Err(OpenError::AlreadyExists {
-                    path: dir.to_path_buf(),
-                });
-            }
+    match disk.list(dir) {
+        Ok(names) if names.is_empty() => {}
+        Ok(_) => {
+            return Err(OpenError::AlreadyExists {
+                path: dir.to_path_buf(),
+            });
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(io(error)),
     }
     let aside = beside(dir, ".making");
-    if aside.exists() {
-        fs::remove_dir_all(&aside).map_err(io)?;
+    if disk.exists(&aside) {
+        disk.remove_dir_all(&aside).map_err(io)?;
     }
-    create_private_dir(&aside).map_err(io)?;
+    disk.create_dir(&aside).map_err(io)?;
     Ok(aside)
 }
 
@@ -87,20 +85,21 @@ pub(super) fn lay_out(
 }
 
 /// Renames a whole store to its name.
-pub(super) fn put_in_place(aside: &Path, dir: &Path) -> Result<(), OpenError> {
+pub(super) fn put_in_place(disk: &dyn Disk, aside: &Path, dir: &Path) -> Result<(), OpenError> {
     let io = |error| OpenError::io(dir, error);
-    File::open(aside)
-        .and_then(|folder| folder.sync_all())
-        .map_err(io)?;
+    disk.sync_dir(aside).map_err(io)?;
     // An empty folder in its place gives way.
-    fs::rename(aside, dir).map_err(io)?;
-    let parent = dir
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    File::open(parent)
-        .and_then(|parent| parent.sync_all())
-        .map_err(io)
+    disk.rename(aside, dir).map_err(io)?;
+    sync_parent(disk, dir).map_err(io)
+}
+
+/// Takes the lock of the store in `dir`.
+fn lock(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn DiskLock>, OpenError> {
+    let path = dir.join("lock");
+    disk.lock(&path).map_err(|error| match error {
+        LockError::Held { pid } => OpenError::Locked { pid },
+        LockError::Io(error) => OpenError::io(&path, error),
+    })
 }
 
 pub(super) fn open(
@@ -108,11 +107,12 @@ pub(super) fn open(
     unlock: &Unlock,
     options: Options,
 ) -> Result<(Committer, OpenReport), OpenError> {
-    check_format(options.disk.as_ref(), dir)?;
-    let lock = Lock::take(dir)?;
-    let vault = Vault::read(options.disk.as_ref(), dir)?;
-    let key = vault.open(unlock, &options.secret_path(dir), options.disk.as_ref())?;
-    let state = State::read(options.disk.as_ref(), dir, &key)?;
+    let disk = options.disk.as_ref();
+    check_format(disk, dir)?;
+    let lock = lock(disk, dir)?;
+    let vault = Vault::read(disk, dir)?;
+    let key = vault.open(unlock, &options.secret_path(dir), disk, &options.random)?;
+    let state = State::read(disk, dir, &key)?;
     let keys = Keys::new(&key);
     let (journal, recovered) = Journal::open(
         Arc::clone(&options.disk),
@@ -121,19 +121,23 @@ pub(super) fn open(
         &state,
         options.segment_bytes,
     )?;
-    let mut work = Work {
+    let seals = Seals::new(&key);
+    let shelf = Shelf {
         dir,
         options: &options,
+        seals: &seals,
+    };
+    let mut work = Work {
+        shelf,
         keys: &keys,
-        seals: Seals::new(&key),
         state,
     };
     let opened = work.index(&recovered, journal.sequence())?;
     let mut state = work.state;
     state.closed = None;
     // Before the first append: from here on a torn tail is possible.
-    state.write(options.disk.as_ref(), dir, &key)?;
-    index::clear_leftovers(dir, state.index)?;
+    state.write(disk, dir, &key)?;
+    shelf.clear_leftovers(state.index)?;
     let anchor = read_anchor(dir, &options, &key, vault.store_id, recovered.opening)?;
     let live = Live {
         index: Some(opened.index),
@@ -201,7 +205,7 @@ fn begin(
 fn announce(committer: &mut Committer, prior: Opening) -> Result<AnchorState, OpenError> {
     let shared = Arc::clone(&committer.shared);
     let mut anchor = shared.anchor.lock();
-    let id = random().map_err(|_| OpenError::Random)?;
+    let id = draw(shared.key.random.as_ref()).map_err(|_| OpenError::Random)?;
     let trusted = anchor.as_mut().filter(|anchor| anchor.state.is_trusted());
     let opening = Opening {
         id,
@@ -234,25 +238,18 @@ struct Opened {
 
 /// What opening an index works with.
 struct Work<'a> {
-    dir: &'a Path,
-    options: &'a Options,
+    shelf: Shelf<'a>,
     keys: &'a Keys,
-    seals: Seals,
     state: State,
 }
 
 impl Work<'_> {
     /// Opens the index and brings it up to the journal, or makes it anew.
     fn index(&mut self, recovered: &Recovered, end: u64) -> Result<Opened, OpenError> {
-        let path = index_path(self.dir, self.state.index);
-        if recovered.is_new && !path.exists() {
-            build_aside(
-                self.dir,
-                self.state.index,
-                &self.seals,
-                self.options.cache_bytes,
-                |_| Ok(()),
-            )?;
+        let path = index_path(self.shelf.dir, self.state.index);
+        if recovered.is_new && !self.disk().exists(&path) {
+            self.shelf
+                .build_aside(self.state.index, |_| Ok::<_, OpenError>(()))?;
         }
         let why = match self.try_index(&path, recovered, end) {
             Ok(index) => {
@@ -274,14 +271,14 @@ impl Work<'_> {
         let lost = |reason: &str| OpenError::Index {
             reason: reason.into(),
         };
-        if !path.is_dir() {
+        if !self.disk().is_dir(path) {
             return Err(lost("the folder is missing"));
         }
-        let index = index::open(path, self.seals.clone(), self.options.cache_bytes)?;
+        let index = self.shelf.open(self.state.index)?;
         if index.applied().map_err(|error| in_open(path, &error))? > end {
             // Not the index is at fault here: it proves that the journal once was longer.
             return Err(OpenError::damaged(
-                &self.dir.join("journal"),
+                &self.shelf.dir.join("journal"),
                 0,
                 "frames are missing at its end",
             ));
@@ -307,18 +304,18 @@ impl Work<'_> {
         end: u64,
     ) -> Result<Opened, OpenError> {
         let base = self.state.base_sequence;
-        if base > 0 && !self.options.repair {
+        if base > 0 && !self.shelf.options.repair {
             return Err(OpenError::NeedsRepair {
                 index: old.to_path_buf(),
                 why,
                 lost_before: base,
             });
         }
-        let number = self.state.index + 1;
+        let (damaged, number) = (self.state.index, self.state.index + 1);
         let totals = self.build(number, base, end)?;
         if base == 0 && totals.difference(&recovered.totals).is_some() {
             return Err(OpenError::damaged(
-                &self.dir.join("journal"),
+                &self.shelf.dir.join("journal"),
                 0,
                 "an index made from it differs from what the journal says",
             ));
@@ -326,28 +323,28 @@ impl Work<'_> {
         // Written with the rest of the opening. A kill before that comes here again and loses nothing.
         self.state.index = number;
         Ok(Opened {
-            index: index::open(
-                &index_path(self.dir, number),
-                self.seals.clone(),
-                self.options.cache_bytes,
-            )?,
+            index: self.shelf.open(number)?,
             totals,
             rebuilt: Some(Rebuilt {
                 why,
-                set_aside: old.exists().then(|| set_aside(self.dir, old)).transpose()?,
+                set_aside: self
+                    .disk()
+                    .exists(old)
+                    .then(|| self.shelf.set_aside(damaged))
+                    .transpose()?,
                 lost_before: (base > 0).then_some(base),
             }),
         })
     }
 
     fn build(&self, number: u32, base: u64, end: u64) -> Result<Totals, OpenError> {
-        let journal = self.dir.join("journal");
+        let journal = self.shelf.dir.join("journal");
         let source = Source {
-            disk: self.options.disk.as_ref(),
+            disk: self.disk(),
             dir: &journal,
             keys: self.keys,
         };
-        build_aside(self.dir, number, &self.seals, self.options.cache_bytes, |index| {
+        self.shelf.build_aside(number, |index| {
             let mut totals = Totals::default();
             source.each(&self.state, (base, end), &mut |sequence, entry| {
                 let Entry::Commit(commit) = entry else {
@@ -356,10 +353,14 @@ impl Work<'_> {
                 index
                     .plan(&commit.salt, &commit.writes, &mut totals)
                     .and_then(|plan| index.apply(plan, sequence))
-                    .map_err(|error| in_open(self.dir, &error))
+                    .map_err(|error| in_open(self.shelf.dir, &error))
             })?;
             Ok(totals)
         })
+    }
+
+    fn disk(&self) -> &dyn Disk {
+        self.shelf.options.disk.as_ref()
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::anchor::AnchorState;
 use crate::error::OpenError;
-use crate::index::{disk_bytes, index_path};
+use crate::index::index_path;
 use crate::journal::Source;
 use crate::store::shared::{Shared, closed};
 
@@ -65,8 +65,10 @@ pub struct Size {
 pub(super) fn size(shared: &Shared) -> Size {
     let totals = shared.live.read().totals;
     Size {
-        journal_bytes: disk_bytes(&shared.journal_dir()),
-        index_bytes: disk_bytes(&index_path(&shared.dir, shared.state.lock().index)),
+        journal_bytes: shared.disk.disk_bytes(&shared.journal_dir()),
+        index_bytes: shared
+            .disk
+            .disk_bytes(&index_path(&shared.dir, shared.state.lock().index)),
         live_bytes: totals.live_bytes(),
         rows: totals.rows(),
     }

@@ -9,12 +9,14 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::anchor::Anchor;
 use crate::disk::Disk;
+use crate::error::OpenError;
 use crate::index::{Index, Seals};
 use crate::journal::frame::Keys;
 use crate::seal::StoreKey;
 use crate::state::State;
 use crate::store::Options;
 use crate::totals::Totals;
+use crate::vault::{Unlock, Vault};
 
 /// The parts of an open store.
 pub(crate) struct Shared {
@@ -75,6 +77,52 @@ impl Shared {
 
     pub(crate) fn journal_dir(&self) -> PathBuf {
         self.dir.join("journal")
+    }
+
+    /// Runs `f` over one consistent durable state.
+    pub(crate) fn read<T>(&self, f: impl FnOnce(&dyn Read) -> T) -> T {
+        let live = self.live.read();
+        f(&View {
+            shared: self,
+            index: live.index.as_ref(),
+        })
+    }
+
+    /// Wraps the store key for another PIN or key.
+    pub(crate) fn change_pin(&self, old: &Unlock, new: &Unlock) -> Result<(), OpenError> {
+        let _alone = self.vault.lock();
+        let disk = self.disk.as_ref();
+        let secret = self.options.secret_path(&self.dir);
+        let vault = Vault::read(disk, &self.dir)?;
+        let key = vault.open(old, &secret, disk, &self.options.random)?;
+        if matches!(new, Unlock::Pin(_)) {
+            crate::vault::ensure_secret(disk, self.options.random.as_ref(), &secret)?;
+        }
+        Vault::wrap(&key, vault.store_id, new, self.options.pin_cost, &secret, disk)?.write(disk, &self.dir)
+    }
+
+    /// Raises the lease of a replica.
+    pub(crate) fn lease(&self, replica: [u8; 16], counter: u64) -> Result<(), StoreError> {
+        let mut anchor = self.anchor.lock();
+        match anchor.as_mut() {
+            Some(anchor) if anchor.state.is_trusted() => {
+                anchor.lease(replica, counter).map_err(|error| error.in_store())
+            }
+            Some(_) => Err(StoreError::Io {
+                reason: "the anchor does not match; adopt it first".into(),
+            }),
+            None => Err(StoreError::Io {
+                reason: "the store was opened without an anchor".into(),
+            }),
+        }
+    }
+
+    /// How far the counters of a replica have been leased.
+    pub(crate) fn leased(&self, replica: [u8; 16]) -> Option<u64> {
+        self.anchor
+            .lock()
+            .as_ref()
+            .and_then(|anchor| anchor.leased(replica))
     }
 
     /// Shuts the store until it is opened again. The first reason stays.

@@ -4,6 +4,7 @@ use std::fs;
 
 use super::*;
 use crate::disk::RealDisk;
+use crate::random::SystemRandom;
 
 const COST: PinCost = PinCost {
     memory_kib: 8,
@@ -11,12 +12,16 @@ const COST: PinCost = PinCost {
     lanes: 1,
 };
 
+fn system() -> Arc<dyn Random> {
+    Arc::new(SystemRandom)
+}
+
 #[test]
 fn either_copy_opens_and_mends_the_other() {
     let folder = tempfile::tempdir().expect("folder");
     let (dir, secret) = (folder.path(), folder.path().join("secret"));
-    ensure_secret(&RealDisk, &secret).expect("secret");
-    let key = StoreKey::random().expect("key");
+    ensure_secret(&RealDisk, &SystemRandom, &secret).expect("secret");
+    let key = StoreKey::draw(&system()).expect("key");
     let pin = Unlock::pin("2580");
     let vault = Vault::wrap(&key, [1; 16], &pin, COST, &secret, &RealDisk).expect("wrap");
     vault.write(&RealDisk, dir).expect("write");
@@ -28,8 +33,8 @@ fn either_copy_opens_and_mends_the_other() {
             fs::write(dir.join(name), flipped).expect("write");
             let found = Vault::read(&RealDisk, dir)
                 .expect("read")
-                .open(&pin, &secret, &RealDisk);
-            assert_eq!(*found.expect("open").0, *key.0, "{name} byte {at}");
+                .open(&pin, &secret, &RealDisk, &system());
+            assert_eq!(*found.expect("open").bytes, *key.bytes, "{name} byte {at}");
             assert_eq!(
                 fs::read(dir.join(name)).expect("read"),
                 whole,
@@ -50,23 +55,23 @@ fn either_copy_opens_and_mends_the_other() {
 fn the_secret_of_another_device_does_not_open() {
     let folder = tempfile::tempdir().expect("folder");
     let [ours, theirs] = ["ours", "theirs"].map(|name| folder.path().join(name));
-    ensure_secret(&RealDisk, &ours).expect("secret");
-    ensure_secret(&RealDisk, &theirs).expect("secret");
-    let key = StoreKey::random().expect("key");
+    ensure_secret(&RealDisk, &SystemRandom, &ours).expect("secret");
+    ensure_secret(&RealDisk, &SystemRandom, &theirs).expect("secret");
+    let key = StoreKey::draw(&system()).expect("key");
     let pin = Unlock::pin("2580");
     let vault = Vault::wrap(&key, [1; 16], &pin, COST, &ours, &RealDisk).expect("wrap");
     assert!(matches!(
-        vault.open(&pin, &theirs, &RealDisk),
+        vault.open(&pin, &theirs, &RealDisk, &system()),
         Err(OpenError::WrongPin)
     ));
     let kept = fs::read(&ours).expect("read");
-    ensure_secret(&RealDisk, &ours).expect("secret");
+    ensure_secret(&RealDisk, &SystemRandom, &ours).expect("secret");
     assert_eq!(fs::read(&ours).expect("read"), kept, "a secret is never replaced");
     let mut damaged = kept;
     damaged[12] ^= 1;
     fs::write(&ours, damaged).expect("write");
     assert!(matches!(
-        vault.open(&pin, &ours, &RealDisk),
+        vault.open(&pin, &ours, &RealDisk, &system()),
         Err(OpenError::DeviceSecret { .. })
     ));
 }
@@ -75,8 +80,8 @@ fn the_secret_of_another_device_does_not_open() {
 fn a_cost_out_of_range_is_refused_before_memory_is_asked_for() {
     let folder = tempfile::tempdir().expect("folder");
     let secret = folder.path().join("secret");
-    ensure_secret(&RealDisk, &secret).expect("secret");
-    let key = StoreKey::random().expect("key");
+    ensure_secret(&RealDisk, &SystemRandom, &secret).expect("secret");
+    let key = StoreKey::draw(&system()).expect("key");
     let cost = PinCost {
         memory_kib: u32::MAX,
         ..COST

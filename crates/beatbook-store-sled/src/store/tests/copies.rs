@@ -228,7 +228,12 @@ fn a_kill_between_the_journal_and_the_anchor_is_no_mismatch() {
     // Killed after the announcement: the anchor names the next id, the journal the one before.
     let key = crate::vault::Vault::read(&RealDisk, &dir).expect("vault");
     let store_key = key
-        .open(&Unlock::keystore(KEY), &beside(&dir, ".secret"), &RealDisk)
+        .open(
+            &Unlock::keystore(KEY),
+            &beside(&dir, ".secret"),
+            &RealDisk,
+            &with_pin().random,
+        )
         .expect("key");
     let prior = crate::journal::frame::Opening {
         id: current(&store_key, &before),

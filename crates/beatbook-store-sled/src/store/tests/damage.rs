@@ -266,7 +266,7 @@ fn nothing_is_removed_that_was_not_released() {
 
 #[test]
 fn a_sealed_row_does_not_open_in_another_place() {
-    let sealer = StoreKey(zeroize::Zeroizing::new(KEY)).sealer(Purpose::Index);
+    let sealer = StoreKey::of(KEY).sealer(Purpose::Index);
     let sealed = sealer.seal(b"here", b"plain").expect("seal");
     assert_eq!(
         sealer.open(b"here", &sealed).as_deref(),

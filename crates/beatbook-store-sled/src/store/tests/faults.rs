@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::disk::DiskFile;
+use crate::disk::{DiskFile, DiskLock, LockError};
 
 /// What happens at the Nth call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +128,27 @@ impl Disk for FaultyDisk {
 
     fn free_bytes(&self, _dir: &Path) -> io::Result<u64> {
         Ok(self.shared.free_bytes.load(Ordering::SeqCst))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        RealDisk.exists(path)
+    }
+
+    fn is_dir(&self, path: &Path) -> bool {
+        RealDisk.is_dir(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.shared.call(false)?;
+        RealDisk.remove_dir_all(path)
+    }
+
+    fn disk_bytes(&self, dir: &Path) -> u64 {
+        RealDisk.disk_bytes(dir)
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, LockError> {
+        RealDisk.lock(path)
     }
 }
 

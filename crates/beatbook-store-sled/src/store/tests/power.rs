@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use super::*;
-use crate::disk::DiskFile;
+use crate::disk::{DiskFile, DiskLock, LockError};
 
 /// The real disk, and beside it what a power cut would leave of it.
 #[derive(Debug, Default)]
@@ -117,6 +117,26 @@ impl Disk for CuttableDisk {
 
     fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
         RealDisk.free_bytes(dir)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        RealDisk.exists(path)
+    }
+
+    fn is_dir(&self, path: &Path) -> bool {
+        RealDisk.is_dir(path)
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove_dir_all(path)
+    }
+
+    fn disk_bytes(&self, dir: &Path) -> u64 {
+        RealDisk.disk_bytes(dir)
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, LockError> {
+        RealDisk.lock(path)
     }
 }
 
