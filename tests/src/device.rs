@@ -10,6 +10,7 @@ use crate::deadline::wait_for;
 use crate::force::clean;
 use crate::process::{Outcome, Running};
 use crate::programs::programs;
+use crate::stage::Variables;
 
 /// The PIN of every device.
 pub const PIN: &str = "271828";
@@ -20,6 +21,7 @@ pub struct Device {
     store: PathBuf,
     pin: String,
     log: Option<&'static str>,
+    variables: Variables,
 }
 
 impl Device {
@@ -30,6 +32,7 @@ impl Device {
             store,
             pin: PIN.to_owned(),
             log: None,
+            variables: Variables::new(),
         }
     }
 
@@ -49,6 +52,14 @@ impl Device {
         }
     }
 
+    /// The same with these variables in the environment of every command.
+    pub fn staged(&self, variables: Variables) -> Self {
+        Self {
+            variables,
+            ..self.clone()
+        }
+    }
+
     /// The command on this notebook.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = clean(&programs().beatbook);
@@ -60,6 +71,7 @@ impl Device {
         if let Some(level) = self.log {
             command.env("BEATBOOK_LOG", level);
         }
+        command.envs(self.variables.iter().cloned());
         command
     }
 

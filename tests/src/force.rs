@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use tempfile::TempDir;
 
@@ -13,6 +14,7 @@ use crate::device::Device;
 use crate::process::{Outcome, Running};
 use crate::programs::programs;
 use crate::seed::Seed;
+use crate::stage::Variables;
 
 /// A force with two beats, C02 and C03, and nobody in it yet. Dropping it ends the server and removes everything.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub struct Force {
     logs: String,
     /// How much the server logs.
     level: Option<&'static str>,
+    /// What the next server finds in its environment.
+    variables: Variables,
 }
 
 /// How a device is enrolled.
@@ -53,6 +57,7 @@ impl Force {
             folder,
             logs: String::new(),
             level: None,
+            variables: Variables::new(),
         }
     }
 
@@ -100,9 +105,46 @@ impl Force {
     /// Starts the server and waits until it says that it is ready.
     pub fn serve(&mut self) {
         assert!(self.server.is_none(), "the server runs already");
-        let mut server = Running::start(self.serve_command());
-        server.wait_said(&self.address.port().to_string());
-        self.server = Some(server);
+        self.begin_serving();
+        self.wait_serving();
+    }
+
+    /// Starts the server and does not wait for it.
+    pub fn begin_serving(&mut self) {
+        assert!(self.server.is_none(), "the server runs already");
+        self.server = Some(Running::start(self.serve_command()));
+    }
+
+    /// Whether a server was started that was not ended.
+    pub fn is_serving(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Whether the server has said that it is ready.
+    pub fn is_ready(&self) -> bool {
+        let port = self.address.port().to_string();
+        self.server
+            .as_ref()
+            .is_some_and(|server| server.stdout().contains(&port))
+    }
+
+    /// Waits until the server says that it is ready.
+    pub fn wait_serving(&mut self) {
+        let port = self.address.port().to_string();
+        self.server().wait_said(&port);
+    }
+
+    /// Sets what servers started from here on find in their environment.
+    pub fn set_variables(&mut self, variables: Variables) {
+        self.variables = variables;
+    }
+
+    /// Keeps the folder of a test that fails.
+    fn keep_what_failed(&mut self) {
+        if thread::panicking() && std::env::var_os("BEATBOOK_TEST_KEEP").is_some() {
+            self.folder.disable_cleanup(true);
+            eprintln!("kept: {}", self.folder.path().display());
+        }
     }
 
     /// How the server is started.
@@ -112,6 +154,7 @@ impl Force {
         if let Some(level) = self.level {
             command.env("BEATBOOK_LOG", level);
         }
+        command.envs(self.variables.iter().cloned());
         command
     }
 
@@ -234,6 +277,12 @@ impl Force {
     pub fn logs(&self) -> String {
         let running = self.server.as_ref().map(Running::stderr).unwrap_or_default();
         format!("{}{running}", self.logs)
+    }
+}
+
+impl Drop for Force {
+    fn drop(&mut self) {
+        self.keep_what_failed();
     }
 }
 

@@ -153,6 +153,21 @@ impl Running {
         status
     }
 
+    /// Waits for a line of diagnostics that holds `words`, and returns it. Panics if the process ends before.
+    pub fn wait_complained(&mut self, words: &str) -> String {
+        let what = format!("\"{words}\" on stderr from {}", self.told);
+        wait_for(&what, || {
+            let ended = self.ended();
+            if let Some(line) = self.stderr.line_with(words) {
+                return Ok(line);
+            }
+            if let Some(status) = ended {
+                panic!("it ended ({status}) and never complained \"{words}\": {self:?}");
+            }
+            Err(format!("{self:?}"))
+        })
+    }
+
     /// Ends it as `kill -9` does, and waits until it is gone.
     pub fn kill(&mut self) {
         // It may have ended by itself; either way it is gone after `wait`.
@@ -170,6 +185,16 @@ impl Running {
     /// Asks it to end, as Ctrl-C does.
     pub fn interrupt(&self) {
         self.signal(Signal::INT);
+    }
+
+    /// Stops it where it is, as a lid that is shut does; it keeps its memory, its files and its sockets.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on after [`Running::pause`].
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
     }
 
     /// The exit status, if it has ended.

@@ -50,16 +50,17 @@ fn build() -> Programs {
     if let Some(target) = folder.parent() {
         command.arg("--target-dir").arg(target);
     }
-    if folder.ends_with("release") {
-        command.arg("--release");
+    let profile = folder.file_name().and_then(|name| name.to_str());
+    if let Some(profile) = profile.filter(|profile| *profile != "debug") {
+        command.args(["--profile", profile]);
     }
     let built = command.status().expect("cargo runs");
     assert!(built.success(), "the programs do not build");
     Programs::of(&folder)
 }
 
-/// `target/debug` or `target/release`: the suite itself is in `deps` below it.
-fn profile_folder() -> PathBuf {
+/// `target/debug`, or the folder of another profile: a suite itself is in `deps` below it.
+pub(crate) fn profile_folder() -> PathBuf {
     let suite = std::env::current_exe().expect("a test knows where it is");
     let folder = suite.parent().expect("a file is in a folder");
     let folder = if folder.ends_with("deps") {
