@@ -7,7 +7,10 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use beatbook_proto::{Dot, Entry, Original, ReplicaId, Revision, RevisionKind, Standing, VersionVector};
+use beatbook_proto::{
+    Dot, Entry, Hash, Original, ReplicaId, Revision, RevisionKind, Standing, VersionVector,
+};
+use serde::{Deserialize, Serialize};
 
 use super::fold::{fold_one, retry_all};
 use super::{Accepted, Alias, LedgerError, book, entry, head, load, save, save_head};
@@ -142,7 +145,10 @@ fn prior_if_any_was_reissued(read: &dyn Read, at: Dot) -> Result<u64, StoreError
     Ok(if prior < at.counter { prior } else { 0 })
 }
 
-/// Takes in a re-issue: from now on the original dots are other names of this one.
+/// Takes in a re-issue: from now on the original dots are other names of the envelope that stands for them.
+///
+/// Copies of one store can issue the same original again, each in a book of its own. Which envelope stands for it must
+/// not depend on which came first, or stores that hold the same entries would name the record differently.
 pub(crate) fn reissue(
     tx: &mut Transaction<'_>,
     dot: Dot,
@@ -151,110 +157,172 @@ pub(crate) fn reissue(
     accepted: &mut Accepted,
 ) -> Result<Standing, LedgerError> {
     let chain = originals(envelope);
-    let Some(inner) = innermost(envelope) else {
+    let (Some(inner), Some(first)) = (innermost(envelope), chain.last()) else {
         return Ok(Standing::QUARANTINED_MALFORMED);
     };
-    if let Some(other) = other_reissue(tx, dot, &chain)? {
-        // Issued again twice: the one that came first stands for both, under every name.
-        let prior = alias_for(
-            tx,
-            Dot {
-                counter: inner.header.prior,
-                ..inner.dot
-            },
-            dot.replica,
-        )?;
-        let prior = prior
-            .filter(|prior| prior.now.replica == dot.replica)
-            .map_or(0, |prior| prior.now.counter);
-        save(tx, Table::Aliases, keys::entry(dot), &Alias { now: other, prior })?;
-        queue.push_back(dot);
-        return Ok(Standing::KEPT);
+    let key = line_key(first);
+    let mut line: Line = load(tx, Table::Meta, &key)?.unwrap_or_default();
+    let stood = line.stands;
+    if let Err(place) = line.envelopes.binary_search(&dot) {
+        line.envelopes.insert(place, dot);
     }
-    let record = alias_for(tx, inner.record(), dot.replica)?.map_or(inner.record(), |alias| alias.now);
-    let names = take_names(tx, dot, &chain, &inner)?;
-    let folded_before = match head(tx, record)? {
-        Some(before) => names
-            .iter()
-            .copied()
-            .find(|name| before.holds(*name))
-            .map(|name| (before, name)),
-        None => None,
-    };
-    match folded_before {
-        Some((before, name)) => refold(tx, &before, name, dot, accepted)?,
-        None => {
-            let already =
-                alias_for(tx, inner.record(), dot.replica)?.map_or(inner.record(), |alias| alias.now);
-            let holds = head(tx, already)?.is_some_and(|head| head.holds(dot));
-            if !holds {
-                let standing = fold_one(tx, dot, envelope, queue, accepted)?;
-                if standing != Standing::KEPT {
-                    return Ok(standing);
-                }
+    let members = members(tx, &line)?;
+    let stands = standing_of(&members).unwrap_or(dot);
+    line.stands = Some(stands);
+    save(tx, Table::Meta, key, &line)?;
+    let reader = stood.unwrap_or(dot).replica;
+    let record = alias_for(tx, inner.record(), reader)?.map_or(inner.record(), |alias| alias.now);
+    let before = head(tx, record)?;
+    let names = take_names(tx, stands, &members, &inner)?;
+    let standing = if stood == Some(stands) && stands != dot {
+        Standing::KEPT
+    } else {
+        let folded_as = names.iter().copied().find(|name| {
+            let folded = |before: &Head| before.holds(*name);
+            before.as_ref().is_some_and(folded)
+        });
+        match (before, folded_as) {
+            (Some(before), Some(name)) => {
+                refold(tx, &before, name, stands, accepted)?;
+                Standing::KEPT
             }
+            _ => fold_standing(tx, stands, &inner, queue, accepted)?,
         }
+    };
+    if stands == dot && standing != Standing::KEPT {
+        return Ok(standing);
     }
     queue.extend(names);
-    queue.push_back(dot);
+    queue.extend([stands, dot]);
     Ok(Standing::KEPT)
 }
 
-/// Where another envelope than `dot`, and none that `dot` carries, stands for the same original.
-fn other_reissue(read: &dyn Read, dot: Dot, chain: &[Original]) -> Result<Option<Dot>, StoreError> {
-    for original in chain {
-        let Some(known) = alias(read, original.dot)? else {
-            continue;
-        };
-        let of_this_line = known.now == dot || chain.iter().any(|other| other.dot == known.now);
-        let same = entry(read, original.dot)?.is_none_or(|held| held.entry == original.entry);
-        if !of_this_line && same && stands_for(read, known.now, original)? {
-            return Ok(Some(known.now));
+/// Folds the envelope that stands for an original, if its record does not hold it yet.
+fn fold_standing(
+    tx: &mut Transaction<'_>,
+    stands: Dot,
+    inner: &Revision,
+    queue: &mut VecDeque<Dot>,
+    accepted: &mut Accepted,
+) -> Result<Standing, LedgerError> {
+    let record = alias_for(tx, inner.record(), stands.replica)?.map_or(inner.record(), |alias| alias.now);
+    let holds = head(tx, record)?.is_some_and(|head| head.holds(stands));
+    match entry(tx, stands)? {
+        Some(stored) if !holds => fold_one(tx, stands, &stored.entry, queue, accepted),
+        _ => Ok(Standing::KEPT),
+    }
+}
+
+/// The envelopes held around one original, and which of them stands for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Line {
+    /// In order.
+    envelopes: Vec<Dot>,
+    stands: Option<Dot>,
+}
+
+/// The envelopes of a line with what each carries, the outermost original first.
+fn members(read: &dyn Read, line: &Line) -> Result<Vec<(Dot, Vec<Original>)>, StoreError> {
+    let mut members = Vec::with_capacity(line.envelopes.len());
+    for dot in &line.envelopes {
+        if let Some(stored) = entry(read, *dot)? {
+            members.push((*dot, originals(&stored.entry)));
         }
     }
-    Ok(None)
+    Ok(members)
 }
 
-/// True if the envelope `dot` carries these very bytes.
-pub(crate) fn stands_for(read: &dyn Read, dot: Dot, original: &Original) -> Result<bool, StoreError> {
-    Ok(entry(read, dot)?.is_none_or(|envelope| {
-        originals(&envelope.entry)
-            .iter()
-            .any(|other| other.dot == original.dot && other.entry == original.entry)
-    }))
+/// Of the envelopes that no other one carries, the lowest: the same for every store that holds them.
+fn standing_of(members: &[(Dot, Vec<Original>)]) -> Option<Dot> {
+    let carried = |dot: Dot| {
+        let mut chains = members.iter().flat_map(|(_, chain)| chain);
+        chains.any(|original| original.dot == dot)
+    };
+    let free = members.iter().map(|(dot, _)| *dot).filter(|dot| !carried(*dot));
+    free.min()
 }
 
-/// Makes every original of the envelope another name of `dot`; returns those names that everyone uses.
+fn line_key(original: &Original) -> Vec<u8> {
+    let mut key = lines_of(original.dot);
+    let hash = Hash::of(LINE_DOMAIN, &[&original.entry.header, &original.entry.body]);
+    key.extend_from_slice(&hash.0);
+    key
+}
+
+/// Where the lines of a dot are: one, or several where copies of a store gave it twice.
+fn lines_of(dot: Dot) -> Vec<u8> {
+    let mut key = LINE.to_vec();
+    key.extend_from_slice(&dot.key());
+    key
+}
+
+/// True if these very bytes were issued again under another dot that is held here.
+pub(crate) fn is_reissued(read: &dyn Read, original: &Original) -> Result<bool, StoreError> {
+    Ok(load::<Line>(read, Table::Meta, &line_key(original))?.is_some())
+}
+
+/// Makes every original and every other envelope of a line another name of the one that stands; returns those names that
+/// everyone uses.
 fn take_names(
     tx: &mut Transaction<'_>,
-    dot: Dot,
-    chain: &[Original],
+    stands: Dot,
+    members: &[(Dot, Vec<Original>)],
     inner: &Revision,
 ) -> Result<Vec<Dot>, LedgerError> {
-    let mut names = Vec::with_capacity(chain.len());
+    let mut names = Vec::new();
     let first_prior = Dot {
         counter: inner.header.prior,
         ..inner.dot
     };
-    for original in chain {
-        let prior = if original.dot == inner.dot {
-            inner.header.prior
-        } else {
-            let now = alias_for(tx, first_prior, original.dot.replica)?.map(|alias| alias.now);
-            now.filter(|now| now.replica == original.dot.replica)
-                .map_or(0, |now| now.counter)
-        };
-        let named = Alias { now: dot, prior };
-        for reader in readers(tx, dot.replica)? {
-            save(tx, Table::Aliases, private_alias(original.dot, reader), &named)?;
+    for (envelope, chain) in members {
+        for original in chain {
+            let prior = if original.dot == inner.dot {
+                inner.header.prior
+            } else {
+                earlier_in_book(tx, original.dot, first_prior)?
+            };
+            let named = Alias { now: stands, prior };
+            for reader in readers(tx, envelope.replica)? {
+                save(tx, Table::Aliases, private_alias(original.dot, reader), &named)?;
+            }
+            // Where the dot names another entry here, only the re-issuing books mean the re-issue by it.
+            if entry(tx, original.dot)?.is_none_or(|held| held.entry == original.entry) {
+                save(tx, Table::Aliases, keys::entry(original.dot), &named)?;
+                names.push(original.dot);
+            }
         }
-        // Where the dot names another entry here, only the re-issuing books mean the re-issue by it.
-        if entry(tx, original.dot)?.is_none_or(|held| held.entry == original.entry) {
-            save(tx, Table::Aliases, keys::entry(original.dot), &named)?;
-            names.push(original.dot);
+        if *envelope == stands {
+            tx.remove(Table::Aliases, keys::entry(stands));
+        } else {
+            let prior = earlier_in_book(tx, *envelope, first_prior)?;
+            let named = Alias { now: stands, prior };
+            save(tx, Table::Aliases, keys::entry(*envelope), &named)?;
+            names.push(*envelope);
         }
     }
+    names.sort();
+    names.dedup();
     Ok(names)
+}
+
+/// The entry before `of` in its book by which that knows the original `prior`, 0 if none.
+fn earlier_in_book(read: &dyn Read, of: Dot, prior: Dot) -> Result<u64, StoreError> {
+    if prior.counter == 0 {
+        return Ok(0);
+    }
+    let mut earlier = 0;
+    let from = lines_of(prior);
+    for (_, bytes) in read.scan(Table::Meta, &from, &keys::after(&from), LINES_MAX)? {
+        let line: Line = super::decode(Table::Meta, &bytes)?;
+        for (envelope, chain) in members(read, &line)? {
+            let names = chain.iter().map(|original| original.dot).chain([envelope]);
+            earlier = names
+                .filter(|name| name.replica == of.replica && name.counter < of.counter)
+                .map(|name| name.counter)
+                .fold(earlier, u64::max);
+        }
+    }
+    Ok(earlier)
 }
 
 /// Folds a record again in which `old` has become `new`; where it founded the record, the record is renamed.
@@ -312,3 +380,8 @@ fn private_alias(dot: Dot, reader: ReplicaId) -> Vec<u8> {
     key.extend_from_slice(reader.as_bytes());
     key
 }
+
+const LINE: &[u8] = b"reissues of ";
+const LINE_DOMAIN: &str = "beatbook 2026-11 line of reissues v1";
+/// Most lines of one dot looked at: one for each entry that copies of a store gave it.
+const LINES_MAX: usize = 64;

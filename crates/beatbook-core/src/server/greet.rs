@@ -36,6 +36,7 @@ pub(super) fn greet(
     let mut positions = Vec::new();
     let mut claims = BTreeMap::new();
     let mut verdicts = Vec::new();
+    let another_life = epochs(tx)?.is_some_and(|epochs| !epochs.earlier.is_empty());
     for claim in hello.books.iter() {
         let position = place_book(tx, &officer, peer, claim)?;
         // Only the same seal shows that the device holds what the server holds under these dots.
@@ -44,7 +45,8 @@ pub(super) fn greet(
             claims.insert(claim.replica, claim.counter);
         }
         let known = book(tx, claim.replica)?.filter(|known| known.opening.enrolment == peer);
-        if let Some(known) = known.filter(|known| known.had_verdicts) {
+        // After the log went back, a device may remember verdicts of a life in which things came in another order.
+        if let Some(known) = known.filter(|known| known.had_verdicts || another_life) {
             let newest = known.verdicts.len().saturating_sub(RUN_ENTRIES_MAX);
             let list = known.verdicts.into_iter().skip(newest).collect();
             verdicts.push(Verdicts {
