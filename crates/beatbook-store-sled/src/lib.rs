@@ -63,7 +63,7 @@ pub use error::{BackupError, OpenError, RestoreError};
 pub use index::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 pub use random::{Random, SystemRandom};
 pub use store::{
-    BackupProgress, BackupReport, Job, OpenReport, Options, Rebuilt, RestoreReport, Size, Solo, Store,
-    VerifyReport,
+    BackupProgress, BackupReport, Job, Leases, OpenReport, Options, Rebuilt, RestoreReport, Size, Solo,
+    Store, VerifyReport,
 };
 pub use vault::{PinCost, Unlock};

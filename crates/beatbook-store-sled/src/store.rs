@@ -29,7 +29,7 @@ use crate::vault::{PinCost, Unlock, beside};
 
 pub use copying::{BackupProgress, BackupReport, RestoreReport};
 pub use report::{OpenReport, Rebuilt, Size, VerifyReport};
-pub use solo::{Job, Solo};
+pub use solo::{Job, Leases, Solo};
 
 /// How a store is opened. [`Options::default`] is right for a device.
 #[derive(Clone, Debug)]

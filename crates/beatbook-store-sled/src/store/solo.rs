@@ -3,11 +3,13 @@
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use beatbook_core::store::{Durable, Read, StoreError, Transaction};
 
 use crate::error::{BackupError, OpenError};
 use crate::store::committer::{Committer, Ran, Task, Turn};
+use crate::store::shared::Shared;
 use crate::store::{BackupProgress, BackupReport, OpenReport, Options, Size, VerifyReport};
 use crate::store::{copying, opening, report};
 use crate::vault::Unlock;
@@ -145,6 +147,14 @@ impl Solo {
         report::size(&self.committer.shared)
     }
 
+    /// The leases, for use inside a job of [`Solo::commit`]: a number is leased before the entry that bears it is
+    /// durable.
+    pub fn leases(&self) -> Leases {
+        Leases {
+            shared: Arc::clone(&self.committer.shared),
+        }
+    }
+
     /// Raises, durably and outside the store, how far the counters of a replica may be used.
     pub fn lease(&self, replica: [u8; 16], counter: u64) -> Result<(), StoreError> {
         self.committer.shared.lease(replica, counter)
@@ -179,6 +189,30 @@ impl fmt::Debug for Solo {
         f.debug_struct("Solo")
             .field("dir", &self.committer.shared.dir)
             .finish_non_exhaustive()
+    }
+}
+
+/// How far the counters of each replica may be used, as the anchor of an open store says. Clones are the same.
+#[derive(Clone)]
+pub struct Leases {
+    shared: Arc<Shared>,
+}
+
+impl Leases {
+    /// As [`Solo::lease`].
+    pub fn lease(&self, replica: [u8; 16], counter: u64) -> Result<(), StoreError> {
+        self.shared.lease(replica, counter)
+    }
+
+    /// As [`Solo::leased`].
+    pub fn leased(&self, replica: [u8; 16]) -> Option<u64> {
+        self.shared.leased(replica)
+    }
+}
+
+impl fmt::Debug for Leases {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leases").finish_non_exhaustive()
     }
 }
 
