@@ -38,7 +38,7 @@ mod growth;
 mod http;
 mod keys;
 mod metrics;
-mod policy;
+pub mod policy;
 mod server;
 mod session;
 mod store;

@@ -1,16 +1,81 @@
 //! What the server takes in, what it admits, and to what it grants reading: asked anew for every operation.
+//!
+//! Every store operation of a session goes through [`execute`] or [`read_stretch`], so a device that was revoked is
+//! served nothing more, whatever it had sent before.
 
 use std::collections::BTreeSet;
 
-use beatbook_core::ledger::{self, Book, Check};
+use beatbook_core::ledger::{self, Book, Check, CheckNothing, LedgerError};
 use beatbook_core::register::{self, Enrolment, Officer};
-use beatbook_core::store::{Read, StoreError};
+use beatbook_core::server::{self, FeedRequest, ServerEnv, ServerOp, ServerReply};
+use beatbook_core::store::{Read, StoreError, Transaction};
 use beatbook_proto::{
-    Code, EnrolmentId, FieldOp, PublicKey, RecordId, Revision, RevisionKind, Scope, Standing, Value,
-    VerifiedRun,
+    Code, EnrolmentId, EpochId, FieldOp, PublicKey, RecordId, Revision, RevisionKind, Scope, Signer,
+    Standing, Value, VerifiedRun,
 };
 use beatbook_records::vocabulary::{Lifecycle, Marking};
 use beatbook_records::{Received, as_code, check_received, field};
+
+/// What the shell brings to an operation of a session: keys, the clock, and a fresh name.
+#[derive(Clone, Copy)]
+pub struct Desk<'a> {
+    /// Signs receipts.
+    pub signer: &'a dyn Signer,
+    /// Tags cursors; known to this server alone.
+    pub tag_key: &'a [u8; 32],
+    /// The server's clock, milliseconds since 1970.
+    pub now_ms: i64,
+    /// A fresh epoch id, in case the server finds that it went back in time.
+    pub fresh_epoch: EpochId,
+}
+
+/// Executes a store operation for the session of an enrolment with the key that it proved, as the register has it
+/// at this moment.
+pub fn execute(
+    tx: &mut Transaction<'_>,
+    desk: &Desk<'_>,
+    (peer, key): (EnrolmentId, &PublicKey),
+    op: ServerOp,
+) -> Result<ServerReply, LedgerError> {
+    if admitted(tx, peer, key)?.is_none() {
+        return Ok(ServerReply::NotAdmitted);
+    }
+    let rules = match &op {
+        ServerOp::AcceptPart(run) | ServerOp::AcceptRun { run, .. } => Some(Rules::for_run(tx, run)?),
+        _ => None,
+    };
+    let env = ServerEnv {
+        signer: desk.signer,
+        check: match &rules {
+            Some(rules) => rules,
+            // Nothing is taken in by the other operations.
+            None => &CheckNothing,
+        },
+        tag_key: desk.tag_key,
+        now_ms: desk.now_ms,
+        fresh_epoch: desk.fresh_epoch,
+    };
+    server::execute(tx, &env, op)
+}
+
+/// Reads the next stretch of a feed for the session of an enrolment, as the register has it at this moment.
+pub fn read_stretch(
+    read: &dyn Read,
+    tag_key: &[u8; 32],
+    now_ms: i64,
+    (peer, key): (EnrolmentId, &PublicKey),
+    request: &FeedRequest,
+) -> Result<ServerReply, StoreError> {
+    let Some(granted) = scopes(read, peer, key, now_ms)? else {
+        return Ok(ServerReply::NotAdmitted);
+    };
+    // A posting may have ended since Welcome: to this session the feed has no more to say.
+    if !granted.contains(&request.scope) {
+        return Ok(ServerReply::Feed(None));
+    }
+    let stretch = server::read_stretch(read, tag_key, request)?;
+    Ok(ServerReply::Feed(stretch.map(Box::new)))
+}
 
 /// An enrolment that the register admits, and its officer.
 #[derive(Clone, Debug)]
@@ -35,7 +100,7 @@ pub(crate) fn admitted(
 }
 
 /// The scopes that a session may read at a time; `None` where it is not admitted.
-pub(crate) fn scopes(
+pub fn scopes(
     read: &dyn Read,
     peer: EnrolmentId,
     key: &PublicKey,

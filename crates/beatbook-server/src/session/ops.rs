@@ -1,17 +1,16 @@
 //! The store operations of a session: commits that are answered in order, and reads that need no commit.
 //!
-//! The register is asked inside every one of them, so a device that was revoked is served nothing more, whatever it
-//! had sent before.
+//! What they may do is for [`policy`] to say, inside every one of them.
 
-use beatbook_core::ledger::{CheckNothing, LedgerError};
-use beatbook_core::server::{self, FeedRequest, ServerEnv, ServerOp, ServerReply};
-use beatbook_core::store::{Durable, Read, StoreError, Transaction};
+use beatbook_core::ledger::LedgerError;
+use beatbook_core::server::{FeedRequest, ServerOp, ServerReply};
+use beatbook_core::store::{Durable, StoreError, Transaction};
 use beatbook_proto::{EnrolmentId, EpochId, PublicKey};
 use tokio::time::Instant;
 
 use super::{Driver, Returned};
 use crate::metrics::{Metrics, count};
-use crate::policy::{self, Rules};
+use crate::policy::{self, Desk};
 use crate::store::{ServerStore, fresh_epoch, now_ms};
 
 impl Driver {
@@ -27,7 +26,7 @@ impl Driver {
         let (began, metrics, returns) = (Instant::now(), store.metrics().clone(), self.returns.clone());
         let keys = store.clone();
         store.store().commit_then(
-            move |tx| execute(tx, &keys, peer, &key, op),
+            move |tx| execute(tx, &keys, (peer, &key), op),
             move |reply| {
                 note(&metrics, &reply, entries, began);
                 // A session that has ended needs no reply; what was stored stays.
@@ -43,7 +42,9 @@ impl Driver {
         let (peer, key, returns) = (self.peer, self.key.clone(), self.returns.clone());
         tokio::task::spawn_blocking(move || {
             store.metrics().feed_reads.inc();
-            let read = store.read(|read| read_stretch(read, &store, (peer, &key), &request));
+            let tag_key = &store.keys().cursors;
+            let read =
+                store.read(|read| policy::read_stretch(read, tag_key, now_ms(), (peer, &key), &request));
             // What a store shows to readers is durable.
             let reply = read.map(Durable::assert_stored).map_err(LedgerError::from);
             let _ = returns.send(Returned::Reply(reply));
@@ -72,46 +73,16 @@ impl Driver {
 fn execute(
     tx: &mut Transaction<'_>,
     store: &ServerStore,
-    peer: EnrolmentId,
-    key: &PublicKey,
+    peer: (EnrolmentId, &PublicKey),
     op: ServerOp,
 ) -> Result<ServerReply, LedgerError> {
-    if policy::admitted(tx, peer, key)?.is_none() {
-        return Ok(ServerReply::NotAdmitted);
-    }
-    let rules = match &op {
-        ServerOp::AcceptPart(run) | ServerOp::AcceptRun { run, .. } => Some(Rules::for_run(tx, run)?),
-        _ => None,
-    };
-    let env = ServerEnv {
+    let desk = Desk {
         signer: &store.keys().receipts,
-        check: match &rules {
-            Some(rules) => rules,
-            // Nothing is taken in by the other operations.
-            None => &CheckNothing,
-        },
         tag_key: &store.keys().cursors,
         now_ms: now_ms(),
         fresh_epoch: epoch()?,
     };
-    server::execute(tx, &env, op)
-}
-
-fn read_stretch(
-    read: &dyn Read,
-    store: &ServerStore,
-    (peer, key): (EnrolmentId, &PublicKey),
-    request: &FeedRequest,
-) -> Result<ServerReply, StoreError> {
-    let Some(granted) = policy::scopes(read, peer, key, now_ms())? else {
-        return Ok(ServerReply::NotAdmitted);
-    };
-    // A posting may have ended since Welcome: to this session the feed has no more to say.
-    if !granted.contains(&request.scope) {
-        return Ok(ServerReply::Feed(None));
-    }
-    let stretch = server::read_stretch(read, &store.keys().cursors, request)?;
-    Ok(ServerReply::Feed(stretch.map(Box::new)))
+    policy::execute(tx, &desk, peer, op)
 }
 
 fn epoch() -> Result<EpochId, StoreError> {
