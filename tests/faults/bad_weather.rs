@@ -20,6 +20,7 @@ fn every_entry_once_over_a_bad_link() {
         duplicate_permille: 50,
         reorder_permille: 100,
         delay_ms_max: 10,
+        ..Weather::default()
     });
     let words = canaries.words(30);
     let mut watching = phone.watch();

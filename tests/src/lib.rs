@@ -27,6 +27,6 @@ pub use offline::{copy_folder, enrolled_offline};
 pub use preload::{preload, preloaded};
 pub use process::{Outcome, Running};
 pub use programs::{Programs, programs};
-pub use relay::{Counts, Direction, Relay, Weather};
+pub use relay::{Bursts, Counts, Direction, Pipe, Relay, Weather};
 pub use seed::Seed;
 pub use stage::{Clock, LastCall, Variables};

@@ -1,7 +1,11 @@
 //! A bad link: a relay of datagrams between devices and a server, on loopback only.
 //!
 //! Each device that dials gets a flow of its own. A cut kills the flows that are there: their datagrams are swallowed
-//! for ever, as when a phone leaves coverage and comes back elsewhere; while the link is down, nothing passes at all.
+//! for ever, as when a phone leaves coverage and comes back elsewhere; while the link is down, nothing passes at all. One
+//! direction alone can be down. A rebind gives every flow another port towards the server, as a box that translates
+//! addresses does when it forgets. What happens to single datagrams is the [`Weather`]'s.
+
+mod weather;
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::io;
@@ -11,31 +15,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::seed::Seed;
+use weather::{Cause, Fate, Sky};
+
+pub use weather::{Bursts, Direction, Pipe, Weather};
 
 #[cfg(test)]
 mod tests;
-
-/// Which way a datagram goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// From the server to a device.
-    Down,
-    /// From a device to the server.
-    Up,
-}
-
-/// What happens to datagrams that pass.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Weather {
-    /// How many of a thousand are lost.
-    pub loss_permille: u16,
-    /// How many of a thousand come twice.
-    pub duplicate_permille: u16,
-    /// How many of a thousand are held back so that later ones overtake them.
-    pub reorder_permille: u16,
-    /// Each is late by up to so much.
-    pub delay_ms_max: u16,
-}
 
 /// What has passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +35,14 @@ pub struct Counts {
     pub down_bytes: u64,
     /// Datagrams swallowed, whatever the cause.
     pub swallowed: u64,
+    /// Those of them for which the queue was full.
+    pub overflowed: u64,
+    /// Those of them that were too long.
+    pub too_long: u64,
+    /// Datagrams that passed twice.
+    pub twice: u64,
+    /// Flows that got another port.
+    pub rebound: u64,
 }
 
 /// A relay. It ends when dropped.
@@ -93,7 +86,7 @@ impl Relay {
 
     /// Says what happens to datagrams from here on.
     pub fn set_weather(&self, weather: Weather) {
-        self.link.state().weather = weather;
+        self.link.state().sky.weather = weather;
     }
 
     /// Takes the link down: all that is under way dies, and nothing new passes.
@@ -101,11 +94,27 @@ impl Relay {
         self.link.state().cut();
     }
 
-    /// Takes the link up. Flows that were cut stay dead.
+    /// Takes one direction down: its datagrams vanish, the others go on, and no flow dies of it.
+    pub fn cut_one_way(&self, direction: Direction) {
+        self.link.state().deaf = Some(direction);
+    }
+
+    /// Takes the link up, in both directions. Flows that were cut stay dead.
     pub fn mend(&self) {
         let mut state = self.link.state();
         state.down = false;
+        state.deaf = None;
         state.cut_after = None;
+    }
+
+    /// Gives every flow another port towards the server; what the server still sends to the old ones is lost.
+    pub fn rebind(&self) {
+        let mut state = self.link.state();
+        let devices: Vec<SocketAddr> = state.flows.keys().copied().collect();
+        state.counts.rebound += devices.len() as u64;
+        for device in devices {
+            self.link.open_flow(&mut state, device);
+        }
     }
 
     /// Takes the link down once so many more datagrams, of both directions, have passed.
@@ -190,6 +199,11 @@ impl Link {
         if let Some(back) = state.flows.get(&device) {
             return Some(Arc::clone(back));
         }
+        Some(self.open_flow(&mut state, device))
+    }
+
+    /// Opens a socket for a device's flow in the place of the one that it may have, and reads what comes back by it.
+    fn open_flow(self: &Arc<Self>, state: &mut State, device: SocketAddr) -> Arc<UdpSocket> {
         let back = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         back.set_read_timeout(Some(TICK))
             .expect("a socket takes a timeout");
@@ -199,7 +213,7 @@ impl Link {
         state
             .readers
             .push(thread::spawn(move || link.run_down(device, &socket)));
-        Some(back)
+        back
     }
 
     /// Takes in what the server answers to one device.
@@ -208,7 +222,7 @@ impl Link {
         loop {
             {
                 let state = self.state();
-                if state.ended || !state.flows.contains_key(&device) {
+                if state.ended || !state.is_flow(device, back) {
                     return;
                 }
             }
@@ -235,31 +249,33 @@ impl Link {
             state.counts.swallowed += 1;
             return;
         }
-        let weather = state.weather;
-        if state.seed.chance(weather.loss_permille) {
-            state.counts.swallowed += 1;
-            return;
-        }
-        let copies = 1 + u8::from(state.seed.chance(weather.duplicate_permille));
-        for _ in 0..copies {
-            let mut late_ms = match weather.delay_ms_max {
-                0 => 0,
-                most => state.seed.between(0, u64::from(most) + 1),
-            };
-            if state.seed.chance(weather.reorder_permille) {
-                late_ms += REORDER_MS;
+        let now = Instant::now();
+        let State { sky, seed, .. } = &mut *state;
+        let due = match sky.judge(letter.direction, letter.bytes.len(), now, seed) {
+            Fate::Passes(due) => due,
+            Fate::Swallowed(cause) => {
+                state.counts.swallowed += 1;
+                match cause {
+                    Cause::Chance => {}
+                    Cause::Length => state.counts.too_long += 1,
+                    Cause::Queue => state.counts.overflowed += 1,
+                }
+                return;
             }
-            if late_ms == 0 {
+        };
+        state.counts.twice += u64::from(due.len() > 1);
+        for due in due {
+            if due <= now {
                 self.send(&letter);
-            } else {
-                state.order += 1;
-                let postponed = Postponed {
-                    due: Instant::now() + Duration::from_millis(late_ms),
-                    order: state.order,
-                    letter: letter.clone(),
-                };
-                state.postponed.push(postponed);
+                continue;
             }
+            state.order += 1;
+            let postponed = Postponed {
+                due,
+                order: state.order,
+                letter: letter.clone(),
+            };
+            state.postponed.push(postponed);
         }
         drop(state);
         self.later.notify_all();
@@ -275,7 +291,7 @@ impl Link {
                     break;
                 }
                 let Some(first) = state.postponed.pop() else { break };
-                if state.flows.contains_key(&first.letter.device) {
+                if state.is_flow(first.letter.device, &first.letter.back) {
                     self.send(&first.letter);
                 }
             }
@@ -302,8 +318,10 @@ impl Link {
 
 struct State {
     seed: Seed,
-    weather: Weather,
+    sky: Sky,
     down: bool,
+    /// The direction that is down by itself.
+    deaf: Option<Direction>,
     ended: bool,
     cut_after: Option<Budget>,
     counts: Counts,
@@ -319,8 +337,9 @@ impl State {
     fn new(seed: u64) -> Self {
         Self {
             seed: Seed::of(seed),
-            weather: Weather::default(),
+            sky: Sky::of(Weather::default()),
             down: false,
+            deaf: None,
             ended: false,
             cut_after: None,
             counts: Counts::default(),
@@ -339,6 +358,13 @@ impl State {
         self.postponed.clear();
     }
 
+    /// Whether this is the socket of a device's flow: not one that was cut, or was bound again since.
+    fn is_flow(&self, device: SocketAddr, back: &Arc<UdpSocket>) -> bool {
+        self.flows
+            .get(&device)
+            .is_some_and(|flow| Arc::ptr_eq(flow, back))
+    }
+
     /// Counts a datagram that passes; cuts the link when what may pass has passed.
     fn admits(&mut self, letter: &Letter) -> bool {
         let length = letter.bytes.len() as u64;
@@ -350,7 +376,8 @@ impl State {
         if !spent {
             self.cut();
         }
-        if self.down || !self.flows.contains_key(&letter.device) {
+        let deaf = self.deaf == Some(letter.direction);
+        if self.down || deaf || !self.is_flow(letter.device, &letter.back) {
             return false;
         }
         let (datagrams, bytes) = match letter.direction {
@@ -425,6 +452,4 @@ fn is_pause(error: &io::Error) -> bool {
 
 /// How often a thread looks whether all is over.
 const TICK: Duration = Duration::from_millis(20);
-/// How far a datagram is held back so that others overtake it.
-const REORDER_MS: u64 = 12;
 const DATAGRAM_BYTES_MAX: usize = 65_535;

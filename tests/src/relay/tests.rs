@@ -94,6 +94,7 @@ fn bad_weather_loses_repeats_and_turns_round() {
         duplicate_permille: 200,
         reorder_permille: 300,
         delay_ms_max: 3,
+        ..Weather::default()
     });
     for byte in 0..200 {
         ends.up(byte);
@@ -117,6 +118,100 @@ fn bad_weather_loses_repeats_and_turns_round() {
     assert!(came.len() > different.len(), "some come twice");
     assert!(!came.is_sorted(), "some are overtaken");
     assert_eq!(ends.relay.counts().swallowed as usize, 200 - different.len());
+}
+
+#[test]
+fn one_direction_down_leaves_the_other() {
+    let ends = Ends::new(5);
+    ends.up(1);
+    let (_, from) = ends.wait_up();
+    ends.relay.cut_one_way(Direction::Down);
+    ends.server.send_to(&[2], from).expect("loopback takes it");
+    crate::wait_true("the answer swallowed", || ends.relay.counts().swallowed == 1);
+    ends.up(3);
+    assert_eq!(ends.wait_up().0, 3, "upwards it passes");
+    ends.relay.mend();
+    ends.server.send_to(&[4], from).expect("loopback takes it");
+    assert_eq!(crate::wait_for("the answer", || receive(&ends.device)).0, 4);
+}
+
+#[test]
+fn a_rebound_flow_comes_from_another_port_and_hears_there() {
+    let ends = Ends::new(6);
+    ends.up(1);
+    let (_, before) = ends.wait_up();
+    ends.relay.rebind();
+    ends.up(2);
+    let (byte, after) = ends.wait_up();
+    assert_eq!(byte, 2);
+    assert_ne!(before, after);
+    ends.server.send_to(&[3], after).expect("loopback takes it");
+    assert_eq!(crate::wait_for("the answer", || receive(&ends.device)).0, 3);
+    assert_eq!(ends.relay.counts().rebound, 1);
+}
+
+#[test]
+fn long_datagrams_vanish_and_short_ones_pass() {
+    let ends = Ends::new(7);
+    ends.relay.set_weather(Weather {
+        bytes_max: Some(1_200),
+        ..Weather::default()
+    });
+    ends.device
+        .send_to(&[0; 1_201], ends.relay.address())
+        .expect("loopback takes it");
+    crate::wait_true("the long one swallowed", || ends.relay.counts().too_long == 1);
+    ends.up(1);
+    assert_eq!(ends.wait_up().0, 1);
+}
+
+/// The long run and the mean burst are what was asked for, and a burst is not chance by another name.
+#[test]
+fn bursts_have_the_loss_and_the_length_asked_for() {
+    let bursts = Bursts {
+        loss_permille: 50,
+        mean_datagrams: 4,
+    };
+    let mut sky = Sky::of(Weather {
+        bursts: Some(bursts),
+        ..Weather::default()
+    });
+    let (mut seed, now) = (Seed::of(8), Instant::now());
+    let fates: Vec<bool> = (0..200_000)
+        .map(|_| sky.judge(Direction::Up, 100, now, &mut seed) != Fate::Passes(vec![now]))
+        .collect();
+    let lost = fates.iter().filter(|lost| **lost).count();
+    let bursts = fates.windows(2).filter(|pair| !pair[0] && pair[1]).count();
+    assert!((9_000..11_000).contains(&lost), "one in twenty: {lost}");
+    let mean = lost * 100 / bursts;
+    assert!((370..430).contains(&mean), "four in a row: {mean} hundredths");
+}
+
+#[test]
+fn a_pipe_is_as_wide_as_asked_for_and_its_queue_overflows() {
+    let pipe = Pipe {
+        up_kbit_s: 80,
+        down_kbit_s: 8,
+        queue_bytes: 3_000,
+    };
+    let mut sky = Sky::of(Weather {
+        pipe: Some(pipe),
+        ..Weather::default()
+    });
+    let (mut seed, now) = (Seed::of(9), Instant::now());
+    let after = |ms| Fate::Passes(vec![now + Duration::from_millis(ms)]);
+    // 1,000 bytes take 100 ms at 80 kbit/s, and three of them fill the queue.
+    for ms in [100, 200, 300] {
+        assert_eq!(sky.judge(Direction::Up, 1_000, now, &mut seed), after(ms));
+    }
+    assert_eq!(
+        sky.judge(Direction::Up, 1_000, now, &mut seed),
+        Fate::Swallowed(Cause::Queue)
+    );
+    assert_eq!(sky.judge(Direction::Down, 1_000, now, &mut seed), after(1_000));
+    let later = now + Duration::from_millis(100);
+    let due = Fate::Passes(vec![now + Duration::from_millis(400)]);
+    assert_eq!(sky.judge(Direction::Up, 1_000, later, &mut seed), due);
 }
 
 fn socket() -> UdpSocket {
