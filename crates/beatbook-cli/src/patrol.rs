@@ -94,7 +94,11 @@ fn end(book: &Notebook, arguments: &args::End, output: &mut Output<'_>) -> Resul
     let to = arguments.at.map_or_else(now, |moment| moment.0);
     if to.utc_ms < from.utc_ms {
         return Err(Failure::Usage(
-            "the shift would end before it began: check --at".to_owned(),
+            match arguments.at {
+                Some(_) => "the shift would end before it began: check --at",
+                None => "by the clock of this device the shift has not begun yet: check the date of this device, or give --at",
+            }
+            .to_owned(),
         ));
     }
     let written = book.patrol().book_off(&shift.token, Interval::between(from, to));

@@ -200,7 +200,9 @@ pub enum ServerAddressError {
 #[non_exhaustive]
 pub enum DialError {
     /// The server says that our certificate has expired.
-    #[error("the server says that this device's certificate has expired; renew the enrolment")]
+    #[error(
+        "the server says that this device's certificate has expired; renew the enrolment, or have the server's clock checked"
+    )]
     CertificateExpired,
     /// The server does not accept our certificate.
     #[error("the server does not accept this device's certificate; enrol again")]
@@ -214,6 +216,11 @@ pub enum DialError {
     /// The server takes no more connections for the moment.
     #[error("the server takes no more connections for the moment; try again later")]
     ServerBusy,
+    /// By this device's clock the server's certificate has expired. A server's lasts for years: check the clock.
+    #[error(
+        "by the clock of this device the server's certificate has expired; check the date of this device, then tell the force administrator"
+    )]
+    ServerExpired,
     /// Nobody answered. There is no signal, or no server at that address.
     #[error("the server did not answer; check the signal and the address, and try again")]
     TimedOut,
@@ -238,6 +245,7 @@ impl From<Closed> for DialError {
             Closed::CertificateMissing | Closed::CertificateRefused => Self::CertificateRefused,
             Closed::Incompatible => Self::Incompatible,
             Closed::PeerBusy => Self::ServerBusy,
+            Closed::PeerExpired => Self::ServerExpired,
             Closed::PeerUntrusted => Self::WrongServer,
             Closed::TimedOut => Self::TimedOut,
             other => Self::Closed(other),

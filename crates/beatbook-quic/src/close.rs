@@ -31,7 +31,9 @@ pub enum Closed {
         code: u32,
     },
     /// The server says that our certificate has expired. Renew it; what is not sent yet is kept.
-    #[error("the server says that this device's certificate has expired; renew the enrolment")]
+    #[error(
+        "the server says that this device's certificate has expired; renew the enrolment, or have the server's clock checked"
+    )]
     CertificateExpired,
     /// The server wants a certificate and got none. Enrol first.
     #[error("the server wants a certificate and this device showed none; enrol first")]
@@ -54,6 +56,11 @@ pub enum Closed {
     /// The server takes no more connections for the moment. Try again later.
     #[error("the server takes no more connections for the moment; try again later")]
     PeerBusy,
+    /// By our clock the peer's certificate has expired. Most likely our clock is wrong.
+    #[error(
+        "by the clock of this device the certificate of the other side has expired; check the date of this device"
+    )]
+    PeerExpired,
     /// The peer broke the rules of the transport.
     #[error("the other side broke the rules of the transport (code {code:#x}); report it if it persists")]
     PeerMisbehaved {
@@ -114,9 +121,8 @@ impl Closed {
     fn from_own_abort(code: TransportErrorCode) -> Self {
         match alert_of(code) {
             Some(ALERT_NO_PROTOCOL | ALERT_PROTOCOL_VERSION) => Self::Incompatible,
-            Some(alert) if is_about_certificate(alert) || alert == ALERT_CERTIFICATE_EXPIRED => {
-                Self::PeerUntrusted
-            }
+            Some(ALERT_CERTIFICATE_EXPIRED) => Self::PeerExpired,
+            Some(alert) if is_about_certificate(alert) => Self::PeerUntrusted,
             _ => Self::PeerMisbehaved {
                 code: u64::from(code),
             },

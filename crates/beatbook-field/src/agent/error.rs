@@ -39,6 +39,11 @@ pub enum SyncError {
         /// What the server said.
         reason: String,
     },
+    /// By this device's clock the server's certificate has expired: most likely the clock is wrong.
+    #[error(
+        "by the clock of this device the server's certificate has expired: check the date of this device, then tell the force administrator; everything written stays here"
+    )]
+    ServerExpired,
     /// Whoever answered is not the force's server.
     #[error(
         "whoever answered is not this force's server; check the address and the network, and tell the force administrator if it stays so"
@@ -63,7 +68,7 @@ pub enum SyncError {
 pub enum Blame {
     /// The app that called.
     Caller,
-    /// This device: its disk, or its store.
+    /// This device: its disk, its store, or its clock.
     Device,
     /// The network between.
     Network,
@@ -80,7 +85,7 @@ impl SyncError {
     pub fn blame(&self) -> Blame {
         match self {
             Self::AlreadySyncing | Self::Stopped => Blame::Caller,
-            Self::Store(_) => Blame::Device,
+            Self::ServerExpired | Self::Store(_) => Blame::Device,
             Self::Interrupted(_) | Self::Unreachable(_) => Blame::Network,
             Self::NotAdmitted { .. } => Blame::Register,
             Self::ServerBusy { .. } | Self::ServerMisbehaved(_) | Self::WrongServer => Blame::Server,
@@ -117,6 +122,7 @@ impl From<DialError> for SyncError {
                 code: CloseCode::BUSY,
                 retry_after_ms: 0,
             },
+            DialError::ServerExpired => Self::ServerExpired,
             DialError::WrongServer => Self::WrongServer,
             other => Self::Unreachable(other),
         }
@@ -137,6 +143,7 @@ impl From<Closed> for SyncError {
                 code: CloseCode::BUSY,
                 retry_after_ms: 0,
             },
+            Closed::PeerExpired => Self::ServerExpired,
             Closed::PeerUntrusted => Self::WrongServer,
             other => Self::Interrupted(other),
         }
@@ -226,6 +233,9 @@ mod tests {
         assert_eq!((cut.blame(), cut.retry_after_ms()), (Blame::Network, 0));
         assert!(SyncError::from(DialError::UnknownHost).is_passing());
         assert_eq!(SyncError::from(DialError::WrongServer).blame(), Blame::Server);
+        let clock = SyncError::from(Closed::PeerExpired);
+        assert_eq!(clock.blame(), Blame::Device);
+        assert!(clock.to_string().contains("check the date") && !clock.is_passing());
         assert!(SyncError::from(Closed::Evicted).retry_after_ms() > 0);
     }
 }
