@@ -1,0 +1,181 @@
+//! Nobody receives what is not granted: an oracle of its own, from the register as the world changed it and from the
+//! model, says for every entry that is sent whether it may go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use beatbook_core::ledger;
+use beatbook_core::store::{Read, StoreError};
+use beatbook_proto::{Code, Dot, FieldOp, OfficerId, Scope, Value, field};
+
+use super::invariants::ACCESS;
+use super::{Check, Trace, broken, unreadable};
+use crate::fact::{DeviceIndex, Fact, RegisterChange, What};
+use crate::model::{Model, Named, Rev};
+use crate::observe::{Violation, WorldView};
+
+/// Judges what is sent, and at the end what is held.
+#[derive(Debug, Default)]
+pub(super) struct Access {
+    /// Officers whose postings or roles changed: what they keep of a former beat stays with them.
+    moved: BTreeSet<OfficerId>,
+    /// Scopes of a record by what is accepted of it.
+    judged: BTreeMap<(Rev, usize), Vec<Scope>>,
+}
+
+impl Check for Access {
+    fn fact(&mut self, fact: &Fact, trace: &mut Trace, world: &dyn WorldView) -> Result<(), Violation> {
+        match &fact.what {
+            What::RegisterChanged {
+                change: RegisterChange::Posted { officer, .. } | RegisterChange::Role { officer, .. },
+            } => {
+                self.moved.insert(*officer);
+                Ok(())
+            }
+            What::FeedSent {
+                device, cursor, dots, ..
+            } => {
+                let officer = world.device(*device).officer;
+                trace.ask(ACCESS, 1 + dots.len() as u64);
+                if !world.granted(officer).contains(&cursor.scope) {
+                    return broken(
+                        ACCESS,
+                        format!(
+                            "{device} was sent the feed of {} without a right to it",
+                            cursor.scope
+                        ),
+                    );
+                }
+                let judged =
+                    world.at_server(|read| self.sent(read, (*device, officer), &cursor.scope, dots, trace));
+                judged.unwrap_or(Ok(()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn quiet(&mut self, trace: &mut Trace, world: &dyn WorldView) -> Result<(), Violation> {
+        for device in (0..world.devices()).map(DeviceIndex) {
+            let enrolled = world.device(device);
+            if self.moved.contains(&enrolled.officer) || !world.is_admitted(enrolled.enrolment) {
+                continue;
+            }
+            let granted = world.granted(enrolled.officer);
+            let heads = world.on_device(device, |read| ledger::heads(read, None, usize::MAX));
+            let heads = heads.transpose().map_err(unreadable)?.unwrap_or_default();
+            for head in heads {
+                let dots: Vec<Dot> = head.revisions.iter().map(|(_, dot)| *dot).collect();
+                let own = dots.iter().any(|dot| {
+                    trace
+                        .officer_of(dot.replica)
+                        .is_none_or(|officer| officer == enrolled.officer)
+                });
+                let there = world.at_server(|read| self.scopes_at(read, head.record, trace));
+                let there = there.transpose().map_err(unreadable)?.flatten();
+                let Some(scopes) = there.filter(|_| !own) else {
+                    continue;
+                };
+                trace.ask(ACCESS, 1);
+                if !scopes.iter().any(|scope| granted.contains(scope)) {
+                    return broken(
+                        ACCESS,
+                        format!("{device} holds {}, which has left its beats", head.record),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Access {
+    fn sent(
+        &mut self,
+        read: &dyn Read,
+        (device, officer): (DeviceIndex, OfficerId),
+        scope: &Scope,
+        dots: &[Dot],
+        trace: &mut Trace,
+    ) -> Result<(), Violation> {
+        for dot in dots {
+            let may = match scope {
+                Scope::Own => trace
+                    .officer_of(dot.replica)
+                    .is_none_or(|author| author == officer),
+                Scope::Reference => true,
+                Scope::Beat { .. } => {
+                    let stored = ledger::entry(read, *dot).map_err(unreadable)?;
+                    let Some(stored) = stored else { continue };
+                    let record = match trace.learn(*dot, &stored.entry) {
+                        Named::Revision(rev) => trace.model.revision(rev).record(),
+                        // An opening says whose book it is: it goes with the first entry of the book.
+                        Named::Opening => continue,
+                        Named::Unread => *dot,
+                    };
+                    let scopes = self.scopes_at(read, record, trace).map_err(unreadable)?;
+                    scopes.is_some_and(|scopes| scopes.contains(scope))
+                }
+            };
+            if !may {
+                return broken(
+                    ACCESS,
+                    format!("{device} was sent {dot} through {scope}, of which its record is not"),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a record belongs by what the server has accepted of it, in the model's eyes.
+    fn scopes_at(
+        &mut self,
+        read: &dyn Read,
+        record: Dot,
+        trace: &mut Trace,
+    ) -> Result<Option<Vec<Scope>>, StoreError> {
+        let Some((_, shown)) = trace.shown(read, record)? else {
+            return Ok(None);
+        };
+        let Some(founder) = shown.first().copied() else {
+            return Ok(None);
+        };
+        if let Some(known) = self.judged.get(&(founder, shown.len())) {
+            return Ok(Some(known.clone()));
+        }
+        // By its own word where nobody could tell what an author had read.
+        if shown.iter().any(|rev| trace.is_unclear(*rev)) {
+            return Ok(None);
+        }
+        let scopes = scopes_of(&mut trace.model, &shown);
+        self.judged.insert((founder, shown.len()), scopes.clone());
+        Ok(Some(scopes))
+    }
+}
+
+/// Every beat that a record may be of, in the stricter class.
+fn scopes_of(model: &mut Model, shown: &BTreeSet<Rev>) -> Vec<Scope> {
+    let merged = model.merged(shown);
+    let codes = |on| -> Vec<Code> {
+        let standing = merged.fields.get(&on).into_iter().flatten();
+        let written = standing.filter_map(|(rev, place)| match model.op(*rev, *place) {
+            Some(FieldOp::Set(Value::Code(code))) => Some(code.clone()),
+            _ => None,
+        });
+        written.collect()
+    };
+    let sensitive = codes(field::MARKING)
+        .iter()
+        .any(|marking| marking.as_str() == field::OFFICIAL_SENSITIVE);
+    let beats = codes(field::BEAT).into_iter();
+    let mut scopes: Vec<Scope> = beats
+        .map(|beat| Scope::Beat {
+            beat,
+            class: u8::from(sensitive),
+        })
+        .collect();
+    scopes.sort();
+    scopes.dedup();
+    scopes
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,51 @@
+//! The oracle of access, shown what it has to find.
+
+use super::super::fixtures::{BEAT, World, code, dot_of, tell};
+use super::*;
+use crate::fact::SessionIndex;
+use beatbook_proto::{Cursor, EpochId, Hash};
+
+fn sent(world: &World, device: usize, scope: Scope, dots: Vec<Dot>) -> Fact {
+    let (epoch, hash) = (EpochId::default(), Hash::default());
+    let cursor = Cursor { scope, epoch, position: 1, hash, tag: [0; 16] };
+    let session = SessionIndex(0);
+    world.fact(What::FeedSent { session, device: DeviceIndex(device), cursor, dots })
+}
+
+#[test]
+fn what_is_not_granted_is_found() {
+    let mut world = World::new(2);
+    let founded = world.found(0, "one");
+    let dot = dot_of(&founded);
+    world.sync(0);
+    let beat = |beat| Scope::Beat { beat: code(beat), class: 0 };
+    let judge = |facts: &[Fact], world: &World| {
+        let (mut access, mut trace) = (Access::default(), Trace::default());
+        tell(&mut access, &mut trace, world, facts).map_err(|violation| violation.invariant)
+    };
+    let fine = sent(&world, 1, beat(BEAT), vec![dot]);
+    assert_eq!(judge(&[founded.clone(), fine], &world), Ok(()));
+    let other_feed = sent(&world, 1, beat("52/C09"), vec![]);
+    assert_eq!(judge(&[founded.clone(), other_feed], &world), Err(ACCESS));
+    let others_book = sent(&world, 1, Scope::Own, vec![dot]);
+    assert_eq!(judge(&[founded.clone(), others_book], &world), Err(ACCESS));
+    // Granted, and the record is not of it.
+    let reader = world.device(DeviceIndex(1)).officer;
+    world.granted.get_mut(&reader).unwrap().push(beat("52/C09"));
+    let leaked = sent(&world, 1, beat("52/C09"), vec![dot]);
+    assert_eq!(judge(&[founded, leaked], &world), Err(ACCESS));
+}
+
+#[test]
+fn what_stayed_after_it_left_is_found() {
+    let mut world = World::new(2);
+    let founded = world.found(0, "one");
+    world.sync(0);
+    world.sync(1);
+    let (mut access, mut trace) = (Access::default(), Trace::default());
+    assert_eq!(tell(&mut access, &mut trace, &world, &[founded]), Ok(()));
+    assert_eq!(access.quiet(&mut trace, &world), Ok(()));
+    let reader = world.device(DeviceIndex(1)).officer;
+    world.granted.insert(reader, vec![Scope::Own]);
+    assert_eq!(access.quiet(&mut trace, &world).unwrap_err().invariant, ACCESS);
+}

@@ -1,0 +1,118 @@
+//! What a device shows never goes backwards, and nobody shows a change without what it was made on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use beatbook_proto::RecordId;
+
+use super::invariants::{BACKWARDS, CAUSES};
+use super::{Check, Trace, broken, unreadable};
+use crate::fact::{DeviceIndex, Fact, Site, What};
+use crate::model::Rev;
+use crate::observe::{Violation, WorldView};
+
+/// Remembers what each device showed of each record.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    /// By the founding revision, which keeps its identity where the record is renamed.
+    seen: BTreeMap<(DeviceIndex, Rev), BTreeSet<Rev>>,
+}
+
+impl Check for Shown {
+    fn fact(&mut self, fact: &Fact, trace: &mut Trace, world: &dyn WorldView) -> Result<(), Violation> {
+        match &fact.what {
+            What::Wrote(wrote) => self.look(wrote.device, [wrote.record], trace, world),
+            What::FeedKept { device, dots, .. } => {
+                let found = world.on_device(*device, |read| trace.revisions_of(read, dots));
+                let found = found.transpose().map_err(unreadable)?.unwrap_or_default();
+                let records: BTreeSet<RecordId> = found
+                    .iter()
+                    .map(|rev| trace.model.revision(*rev).record())
+                    .collect();
+                self.look(*device, records, trace, world)
+            }
+            What::Reopened {
+                site: Site::Device(device),
+                ..
+            } => self.look_at_all(*device, trace, world),
+            What::Purged { device, .. }
+            | What::Restored {
+                site: Site::Device(device),
+                ..
+            } => {
+                // What left, or was put back, begins anew.
+                self.seen.retain(|(seen, _), _| seen != device);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn quiet(&mut self, trace: &mut Trace, world: &dyn WorldView) -> Result<(), Violation> {
+        for device in (0..world.devices()).map(DeviceIndex) {
+            self.look_at_all(device, trace, world)?;
+        }
+        Ok(())
+    }
+}
+
+impl Shown {
+    fn look_at_all(
+        &mut self,
+        device: DeviceIndex,
+        trace: &mut Trace,
+        world: &dyn WorldView,
+    ) -> Result<(), Violation> {
+        let of_device = self.seen.range((device, Rev::FIRST)..);
+        let founders = of_device.map_while(|((of, founder), _)| (*of == device).then_some(*founder));
+        let records: Vec<RecordId> = founders
+            .map(|founder| trace.model.revision(founder).dot)
+            .collect();
+        self.look(device, records, trace, world)
+    }
+
+    fn look(
+        &mut self,
+        device: DeviceIndex,
+        records: impl IntoIterator<Item = RecordId>,
+        trace: &mut Trace,
+        world: &dyn WorldView,
+    ) -> Result<(), Violation> {
+        let judged = world.on_device(device, |read| {
+            for record in records {
+                let Some((name, shown)) = trace.shown(read, record).map_err(unreadable)? else {
+                    continue;
+                };
+                let Some(founder) = trace.revision_at(read, name).map_err(unreadable)? else {
+                    continue;
+                };
+                trace.ask(BACKWARDS, 1);
+                let seen = self.seen.entry((device, founder)).or_default();
+                if let Some(gone) = seen.difference(&shown).next() {
+                    let gone = trace.model.revision(*gone).dot;
+                    return broken(
+                        BACKWARDS,
+                        format!("{device} showed {gone} of {name} and does not any more"),
+                    );
+                }
+                for rev in shown.difference(seen) {
+                    trace.ask(CAUSES, 1);
+                    let read = trace.model.read(*rev).into_iter().flatten();
+                    if let Some(missing) = read.into_iter().find(|read| !shown.contains(read)) {
+                        let (rev, missing) =
+                            (trace.model.revision(*rev).dot, trace.model.revision(*missing).dot);
+                        return broken(
+                            CAUSES,
+                            format!("{device} shows {rev} without {missing}, which it was made on"),
+                        );
+                    }
+                }
+                *seen = shown;
+            }
+            Ok(())
+        });
+        judged.unwrap_or(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests;
