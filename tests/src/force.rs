@@ -94,7 +94,8 @@ impl Force {
         force
     }
 
-    fn staff(&mut self) {
+    /// Starts the server and gives it the people of [`Force::staffed`].
+    pub fn staff(&mut self) {
         self.serve();
         self.add_officer("9123", "Sam Pike", "PCSO", "C02");
         self.add_officer("8841", "Ines Falk", "PCSO", "C02");

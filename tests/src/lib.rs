@@ -17,6 +17,7 @@ mod programs;
 mod relay;
 mod seed;
 mod stage;
+mod storm;
 
 pub use canary::{Canaries, files_under};
 pub use deadline::{DEADLINE, wait_for, wait_true};
@@ -30,3 +31,4 @@ pub use programs::{Programs, programs};
 pub use relay::{Bursts, Counts, Direction, Pipe, Relay, Weather};
 pub use seed::Seed;
 pub use stage::{Clock, LastCall, Variables};
+pub use storm::{Fault, Storm};

@@ -3,6 +3,7 @@
 //! One module per subcommand; `cargo xtask crash` builds it and passes arguments on.
 
 mod kills;
+mod storm;
 
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand};
 fn main() -> ExitCode {
     match &Arguments::parse().command {
         Command::Kills(arguments) => kills::run(arguments),
+        Command::Storm(arguments) => storm::run(arguments),
     }
 }
 
@@ -27,4 +29,7 @@ enum Command {
     /// Kill device and server, again and again, while one writes and both sync
     #[command(after_help = "Example: beatbook-crash kills --kills 200 --seed 7")]
     Kills(kills::Arguments),
+    /// Let mixtures of faults come over the link and the processes of two phones and a server
+    #[command(after_help = "Example: beatbook-crash storm --rounds 10 --seed 7")]
+    Storm(storm::Arguments),
 }
