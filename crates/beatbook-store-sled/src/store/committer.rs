@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
+use beatbook_core::planted::{Bug, is_planted};
 use beatbook_core::store::{Durable, StoreError, Transaction, WriteSet};
 
 use crate::disk::DiskLock;
@@ -161,9 +162,13 @@ impl Committer {
         } else {
             self.store(writes, bytes as u64)
         };
+        let told = match is_planted(Bug::GroupAcknowledgesFailure) {
+            true => Ok(()),
+            false => stored,
+        };
         for finish in finishes {
             // A callback that panics must not take the store with it.
-            let _ = catch_unwind(AssertUnwindSafe(|| finish(stored.clone())));
+            let _ = catch_unwind(AssertUnwindSafe(|| finish(told.clone())));
         }
     }
 
@@ -183,6 +188,14 @@ impl Committer {
                 .saturating_add(bytes.saturating_mul(4))
         {
             return Err(StoreError::DiskFull);
+        }
+        if is_planted(Bug::PlaintextAtRest) {
+            let mut log = shared
+                .disk
+                .open(&shared.dir.join("trace.log"))
+                .map_err(|error| crate::error::io_error(&error))?;
+            let values = writes.iter().filter_map(|(_, _, value)| value);
+            let _ = log.append(&values.collect::<Vec<_>>().concat());
         }
         let salt = draw(shared.key.random.as_ref()).map_err(|_| crate::error::no_random())?;
         let (plan, totals) = {
@@ -248,7 +261,10 @@ impl Committer {
         let shared = Arc::clone(&self.shared);
         let totals: Totals = {
             let live = shared.live.read();
-            live.index.as_ref().ok_or_else(closed)?.flush()?;
+            let index = live.index.as_ref().ok_or_else(closed)?;
+            if !is_planted(Bug::CheckpointBeforeFlush) {
+                index.flush()?;
+            }
             live.totals
         };
         let sequence = self.append(Entry::Checkpoint(self.opening, Box::new(totals)))?;

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use beatbook_core::planted::{Bug, is_planted};
 use beatbook_core::store::StoreError;
 
 use crate::anchor::{Anchor, AnchorState};
@@ -290,7 +291,7 @@ impl Work<'_> {
                 .map_err(|error| in_open(path, &error))?;
         }
         let totals = index.count().map_err(|error| in_open(path, &error))?;
-        if totals.difference(&recovered.totals).is_some() {
+        if totals.difference(&recovered.totals).is_some() && !is_planted(Bug::TotalsNotChecked) {
             return Err(lost("rows are missing or changed"));
         }
         Ok(index)

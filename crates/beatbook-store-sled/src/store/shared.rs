@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use beatbook_core::planted::{Bug, is_planted};
 use beatbook_core::store::{Pairs, Read, StoreError, Table};
 use parking_lot::{Mutex, RwLock};
 
@@ -127,6 +128,9 @@ impl Shared {
 
     /// Shuts the store until it is opened again. The first reason stays.
     pub(crate) fn latch(&self, error: StoreError) -> StoreError {
+        if is_planted(Bug::LatchForgotten) {
+            return error;
+        }
         let mut latch = self.latch.lock();
         let first = latch.get_or_insert(error).clone();
         self.latched.store(true, Ordering::Release);
