@@ -1,7 +1,7 @@
 //! A force's data folder: keys, settings and the store, opened together.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,7 +72,7 @@ impl ServerStore {
         let keys = Keys::create(&config.force, now_s())?;
         let aside = aside(data, "making")?;
         let made = make(&aside, config, &keys).and_then(|()| {
-            fs::rename(&aside, data).map_err(|error| InitError::Io {
+            put_in_place(&aside, data).map_err(|error| InitError::Io {
                 path: data.clone(),
                 source: error,
             })
@@ -155,7 +155,8 @@ impl ServerStore {
 
     /// Writes the recovery key to a file for keeping elsewhere. The file must not exist.
     pub fn write_recovery_key(&self, path: &Path) -> Result<(), KeysError> {
-        keys::write_secret(path, keys::hex(self.inner.keys.recovery.as_slice()).as_bytes())
+        keys::write_secret(path, keys::hex(self.inner.keys.recovery.as_slice()).as_bytes())?;
+        sync_parent(path).map_err(|error| KeysError::io(path, error))
     }
 
     pub(crate) fn keys(&self) -> &Keys {
@@ -263,7 +264,24 @@ fn make(dir: &Path, config: &Config, keys: &Keys) -> Result<(), InitError> {
 /// Writes the settings: last, because a folder with them counts as made.
 pub(crate) fn write_config(dir: &Path, config: &Config) -> Result<(), InitError> {
     let path = dir.join(config::FILE);
-    fs::write(&path, config.render()).map_err(|source| InitError::Io { path, source })
+    let written = File::create(&path).and_then(|mut file| {
+        file.write_all(config.render().as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|source| InitError::Io { path, source })
+}
+
+/// Gives a data folder that was made aside its name, durably: whoever is told of it may rely on it.
+pub(crate) fn put_in_place(aside: &Path, data: &Path) -> io::Result<()> {
+    File::open(aside)?.sync_all()?;
+    fs::rename(aside, data)?;
+    sync_parent(data)
+}
+
+/// Makes the name of a file or folder durable.
+pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// An empty folder beside `data` that only the owner may enter.

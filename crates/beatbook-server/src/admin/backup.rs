@@ -132,10 +132,7 @@ impl ServerStore {
         writer.flush().map_err(io)?;
         drop(writer);
         out.sync_all().map_err(io)?;
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))
-            .and_then(|folder| folder.sync_all())
-            .map_err(io)?;
+        store::sync_parent(file).map_err(io)?;
         Ok((report, taken_at_ms))
     }
 
@@ -190,7 +187,7 @@ pub fn restore(file: &Path, data: &Path, key: Option<&Path>) -> Result<RestoreSu
     }
     let aside = store::aside(data, "restoring")?;
     let restored = restore_aside(file, data, &aside, key).and_then(|summary| {
-        fs::rename(&aside, data).map_err(|error| RestoreFailed::io(data, error))?;
+        store::put_in_place(&aside, data).map_err(|error| RestoreFailed::io(data, error))?;
         Ok(summary)
     });
     if restored.is_err() {
