@@ -3,7 +3,7 @@
 use beatbook_core::ledger::{self, Draft, LedgerError};
 use beatbook_core::store::Transaction;
 use beatbook_field::Unlock;
-use beatbook_proto::{ClockSource, Code, Instant, ReplicaKind, RevisionKind, Stamp};
+use beatbook_proto::{ClockSource, Code, Instant, OfficerId, ReplicaKind, RevisionKind, Stamp};
 use beatbook_records::build::{Author, Interval, Note, Setting};
 use beatbook_records::vocabulary::NoteKind;
 use beatbook_store_sled::{Options, Store};
@@ -34,29 +34,7 @@ impl Ledger {
     /// The draft of an ordinary note on beat C02.
     pub fn note(&self, body: &str) -> Draft {
         let books = self.store.read(ledger::own_books).expect("the store can be read");
-        let officer = books.first().expect("a book is open").opening.officer;
-        let mut note = note_of(body);
-        note.setting.author = Some(Author {
-            officer,
-            collar: None,
-            force: None,
-            role: None,
-        });
-        Draft {
-            log: ReplicaKind::Book,
-            token: None,
-            family: Code::new(Note::FAMILY).expect("a word"),
-            kind: RevisionKind::CREATE,
-            schema: 1,
-            recorded_at: Stamp {
-                utc_ms: NOW.utc_ms,
-                offset_min: NOW.offset_min,
-                source: ClockSource::DEVICE,
-                uncertainty_ms: 0,
-            },
-            reason: None,
-            ops: note.ops().expect("an ordinary note"),
-        }
+        note_draft(books.first().expect("a book is open").opening.officer, body)
     }
 
     /// Writes a draft without asking whether the family allows it.
@@ -67,6 +45,32 @@ impl Ledger {
                 Ok::<_, LedgerError>(())
             })
             .expect("the ledger takes it");
+    }
+}
+
+/// The draft of an ordinary note of an officer on beat C02.
+pub fn note_draft(officer: OfficerId, body: &str) -> Draft {
+    let mut note = note_of(body);
+    note.setting.author = Some(Author {
+        officer,
+        collar: None,
+        force: None,
+        role: None,
+    });
+    Draft {
+        log: ReplicaKind::Book,
+        token: None,
+        family: Code::new(Note::FAMILY).expect("a word"),
+        kind: RevisionKind::CREATE,
+        schema: 1,
+        recorded_at: Stamp {
+            utc_ms: NOW.utc_ms,
+            offset_min: NOW.offset_min,
+            source: ClockSource::DEVICE,
+            uncertainty_ms: 0,
+        },
+        reason: None,
+        ops: note.ops().expect("an ordinary note"),
     }
 }
 

@@ -5,11 +5,16 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use beatbook_field::proto::{Code, EnrolmentId, OfficerId, Signer, SigningKey};
-use beatbook_field::{Credentials, DeviceKey, EnrolledAs, Notebook, Options, Unlock};
+use beatbook_field::{Credentials, DeviceKey, EnrolledAs, Notebook, OpenError, Options, Unlock};
 use beatbook_quic::{Authority, Validity};
 
 /// Makes a notebook with credentials of a force that lives for this test only.
 pub fn enrolled_offline(path: &Path, unlock: &Unlock) -> Notebook {
+    enrolled_offline_with(path, unlock, Options::default()).expect("a notebook can be made")
+}
+
+/// The same with options, and what the store says where it cannot be made.
+pub fn enrolled_offline_with(path: &Path, unlock: &Unlock, options: Options) -> Result<Notebook, OpenError> {
     let now_s = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("a clock after 1970")
@@ -39,7 +44,7 @@ pub fn enrolled_offline(path: &Path, unlock: &Unlock) -> Notebook {
         authority: authority.certificate().to_vec(),
         server: "127.0.0.1:1".parse().expect("an address"),
     };
-    Notebook::create(path, unlock, Options::default(), &credentials).expect("a notebook can be made")
+    Notebook::create(path, unlock, options, &credentials)
 }
 
 /// Copies a folder and all below it.
