@@ -70,7 +70,7 @@ bugs! {
     ForkNotNoticed = "fork-not-noticed",
     /// The next run is sent from before the last one that went out.
     FrameOrderLost = "frame-order-lost",
-    /// A write is not made durable before it is acknowledged.
+    /// A write is acknowledged, or receipted, before it is durable.
     FsyncSkipped = "fsync-skipped",
     /// An fsync that failed counts as done.
     FsyncErrorIgnored = "fsync-error-ignored",
@@ -84,8 +84,6 @@ bugs! {
     PlaintextAtRest = "plaintext-at-rest",
     /// An entry under a taken dot is dropped instead of being set aside.
     QuarantineDropped = "quarantine-dropped",
-    /// A receipt is made before the run is in the journal.
-    ReceiptBeforeDurable = "receipt-before-durable",
     /// A run that is held already gets no receipt a second time.
     ReceiptNotResent = "receipt-not-resent",
     /// A re-issued entry loses what its author had read.

@@ -149,6 +149,16 @@ impl fmt::Display for Regression {
     }
 }
 
+/// Kinds of fault as one argument of a command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kinds(pub BTreeSet<FaultKind>);
+
+/// Reads an argument, and says what it may be.
+pub fn kinds_or_refuse(text: &str) -> Result<Kinds, String> {
+    let read = kinds(text).map(Kinds);
+    read.ok_or_else(|| "name kinds of fault, parted by commas; --list-faults lists them".into())
+}
+
 /// Kinds of fault by name, parted by blanks or commas.
 pub fn kinds(text: &str) -> Option<BTreeSet<FaultKind>> {
     let words = text
