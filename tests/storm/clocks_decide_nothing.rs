@@ -99,13 +99,9 @@ fn tell(settings: [Setting; 2]) -> Ended {
     phone.sync();
     laptop.sync();
     set(Part::Beginning);
-    for word in ["merging", "disputed"] {
-        let operation = format!("operation={word}");
-        phone
-            .run(&[
-                "contact", "--strand", "CONSULT", "--beat", "C02", "--set", &operation,
-            ])
-            .done();
+    for set in ["operation=merging", "operation=disputed"] {
+        let contact = ["contact", "--strand", "CONSULT", "--beat", "C02", "--set", set];
+        phone.run(&contact).done();
     }
     phone.note("a note that both amend");
     phone.note("a note with a wrong word in it");
@@ -117,31 +113,9 @@ fn tell(settings: [Setting; 2]) -> Ended {
     amend(&phone, "disputed", "incident_ref=left");
     amend(&phone, "both amend", "description_seen=left");
     amend(&laptop, "both amend", "officer_assessment=right");
-    let struck = laptop.reference("a wrong word");
-    laptop
-        .run(&[
-            "strike",
-            &struck,
-            "--text",
-            "wrong word",
-            "--reason",
-            "misheard",
-            "--initials",
-            "SP",
-        ])
-        .done();
+    strike(&laptop, "a wrong word");
     share();
-    let disputed = laptop.reference("disputed");
-    laptop
-        .run(&[
-            "resolve",
-            &disputed,
-            "--keep",
-            "2",
-            "--reason",
-            "checked at the desk",
-        ])
-        .done();
+    settle(&laptop, "disputed");
     share();
     let conflicts = |device: &Device| device.conflicts().len();
     assert_eq!(
@@ -149,21 +123,26 @@ fn tell(settings: [Setting; 2]) -> Ended {
         [1; 3],
         "the note waits for a person"
     );
+    ended([&phone, &laptop, &desk])
+}
+
+/// What the devices show.
+fn ended(devices: [&Device; 3]) -> Ended {
     let year = |record: &Value| {
         record
             .get("recorded_at")
             .map(|at| at.to_string().chars().take(5).collect())
     };
-    let times = desk.list().iter().filter_map(year).collect();
-    let mut ended = Vec::new();
-    for device in [&phone, &laptop, &desk] {
+    let times = devices[2].list().iter().filter_map(year).collect();
+    let mut said = Vec::new();
+    for device in devices {
         let mut records = device.list();
         records.iter_mut().for_each(forget_times);
         // How a listing is ordered may follow when things are said to have occurred; what it lists may not.
         records.sort_by_key(|record| record.get("record").map(Value::to_string));
-        ended.push(Value::from(records));
+        said.push(Value::from(records));
     }
-    let said = serde_json::to_string_pretty(&ended).expect("it was JSON");
+    let said = serde_json::to_string_pretty(&said).expect("it was JSON");
     Ended { said, times }
 }
 
@@ -171,6 +150,26 @@ fn amend(device: &Device, word: &str, assignment: &str) {
     let record = device.reference(word);
     device
         .run(&["amend", &record, "--set", assignment, "--reason", "seen again"])
+        .done();
+}
+
+fn strike(device: &Device, word: &str) {
+    let record = device.reference(word);
+    let strike = ["strike", &record, "--text", "wrong word", "--reason", "misheard"];
+    device.run(&[&strike[..], &["--initials", "SP"]].concat()).done();
+}
+
+fn settle(device: &Device, word: &str) {
+    let record = device.reference(word);
+    device
+        .run(&[
+            "resolve",
+            &record,
+            "--keep",
+            "2",
+            "--reason",
+            "checked at the desk",
+        ])
         .done();
 }
 
