@@ -5,6 +5,7 @@
 
 mod arrows;
 mod ci;
+mod reliability;
 mod run;
 mod sim;
 mod tidy;
@@ -36,6 +37,7 @@ fn perform(command: &Command) -> Result<bool, Error> {
     Ok(match command {
         Command::Arrows => arrows::command(&tree)?,
         Command::Ci { quick } => ci::command(&tree, *quick),
+        Command::Reliability(arguments) => reliability::command(&tree, arguments)?,
         Command::Sim { args } => sim::command(&tree, args)?,
         Command::Tidy { paths } => tidy::command(&tree, paths)?,
         Command::Vectors { bless } => vectors::command(&tree, *bless)?,
@@ -78,6 +80,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Run what shows that nothing is lost, and write docs/reliability.md from the figures
+    ///
+    /// Each run leaves its figures in target/reliability, so that a campaign can be run in parts:
+    /// `cargo xtask reliability --full --only kills`. With --from the page is made of figures that
+    /// were left before. Fails where a run failed or is missing; the page says which.
+    Reliability(reliability::Arguments),
     /// Check the source files against the house rules that no compiler checks
     ///
     /// Prints `path:line: what is wrong, and what to do`. Warnings do not fail the command.
@@ -106,6 +114,9 @@ enum Error {
     /// The simulator could not be started.
     #[error(transparent)]
     Sim(#[from] sim::Error),
+    /// A run could not be started, or the page not be written.
+    #[error(transparent)]
+    Reliability(#[from] reliability::Error),
     /// The source tree could not be listed or read.
     #[error(transparent)]
     Tree(#[from] tree::Error),
