@@ -32,7 +32,11 @@ fn main() -> ExitCode {
     } else {
         many(&args)
     };
-    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if sound {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Simulates devices, a server, disks, links and clocks with faults, and checks every invariant
@@ -152,7 +156,11 @@ fn many(args: &Args) -> bool {
             shown.store(summary.seeds, Ordering::Relaxed);
             let (seeds, all, failing) = (summary.seeds, args.seeds, summary.failing.len());
             let end = if live { "\r" } else { "\n" };
-            eprint!("{} of {} seeds, {failing} failing{end}", grouped(seeds), grouped(all));
+            eprint!(
+                "{} of {} seeds, {failing} failing{end}",
+                grouped(seeds),
+                grouped(all)
+            );
             let _ = std::io::stderr().flush();
         }
     });
@@ -191,7 +199,10 @@ fn tell(args: &Args, seed: u64) {
         println!("seed {seed} did not fail again");
         return;
     };
-    println!("seed {seed}, made smaller over {} worlds: {}", shrunk.worlds, shrunk.plan);
+    println!(
+        "seed {seed}, made smaller over {} worlds: {}",
+        shrunk.worlds, shrunk.plan
+    );
     let mut story = Story::of(args.lines);
     run::one(&shrunk.plan, &mut [&mut story]);
     print!("{story}");
@@ -241,7 +252,11 @@ fn list_faults() {
     for fault in NOT_YET {
         println!("{:?}: {}: {}", fault.subject, fault.name, fault.reason);
     }
-    println!("{} kinds of fault, {} that do not apply yet", FaultKind::ALL.len(), NOT_YET.len());
+    println!(
+        "{} kinds of fault, {} that do not apply yet",
+        FaultKind::ALL.len(),
+        NOT_YET.len()
+    );
 }
 
 fn list_invariants() {

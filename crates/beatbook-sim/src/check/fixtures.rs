@@ -79,9 +79,24 @@ impl World {
         let public = key.public_key();
         self.at_server_do(|tx| {
             let (collar, name) = (format!("70{index:02}"), "A. Officer".to_owned());
-            let row = Officer { id: officer, collar, name, role: code("PCSO"), added_at_ms: 0 };
+            let row = Officer {
+                id: officer,
+                collar,
+                name,
+                role: code("PCSO"),
+                added_at_ms: 0,
+            };
             register::put(tx, &row).unwrap();
-            register::put(tx, &Posting { officer, beats: vec![code(BEAT)], from_ms: 0, until_ms: None }).unwrap();
+            register::put(
+                tx,
+                &Posting {
+                    officer,
+                    beats: vec![code(BEAT)],
+                    from_ms: 0,
+                    until_ms: None,
+                },
+            )
+            .unwrap();
             let row = Enrolment {
                 id: enrolment,
                 officer,
@@ -94,8 +109,12 @@ impl World {
             };
             register::put(tx, &row).unwrap();
         });
-        let scope = Scope::Beat { beat: code(BEAT), class: 0 };
-        self.granted.insert(officer, vec![Scope::Own, Scope::Reference, scope]);
+        let scope = Scope::Beat {
+            beat: code(BEAT),
+            class: 0,
+        };
+        self.granted
+            .insert(officer, vec![Scope::Own, Scope::Reference, scope]);
         self.enrolled.push(Enrolled {
             officer,
             officer_index: usize::from(index),
@@ -104,16 +123,46 @@ impl World {
             copy_of: None,
             given_up: false,
         });
-        self.identities.push(Identity { force: code("52"), officer, enrolment, key: public });
+        self.identities.push(Identity {
+            force: code("52"),
+            officer,
+            enrolment,
+            key: public,
+        });
         self.keys.push(key);
         self.devices.push(MemoryStore::default());
-        self.on_device_do(usize::from(index), |tx, env| device::reopen_books(tx, env).unwrap());
+        self.on_device_do(usize::from(index), |tx, env| {
+            device::reopen_books(tx, env).unwrap()
+        });
     }
 
     /// Changes a device's store.
-    pub(crate) fn on_device_do<T>(&mut self, device: usize, work: impl FnOnce(&mut Transaction<'_>, &DeviceEnv<'_>) -> T) -> T {
+    pub(crate) fn on_device_do<T>(
+        &mut self,
+        device: usize,
+        work: impl FnOnce(&mut Transaction<'_>, &DeviceEnv<'_>) -> T,
+    ) -> T {
         self.events += 1;
-        let fresh = |kind: u8| ReplicaId::from_bytes([kind, self.events as u8, device as u8, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7]);
+        let fresh = |kind: u8| {
+            ReplicaId::from_bytes([
+                kind,
+                self.events as u8,
+                device as u8,
+                7,
+                7,
+                7,
+                7,
+                7,
+                7,
+                7,
+                7,
+                7,
+                7,
+                7,
+                7,
+                7,
+            ])
+        };
         let env = DeviceEnv {
             identity: &self.identities[device],
             signer: &self.keys[device],
@@ -148,13 +197,23 @@ impl World {
     /// Changes a record as a device shows it, and tells of it.
     pub(crate) fn amend(&mut self, device: usize, record: RecordId, text: &str) -> Fact {
         let head = ledger::head(&self.devices[device], record).unwrap().unwrap();
-        self.write(device, Some(ReadToken::of(&head)), RevisionKind::AMEND, vec![set(text)])
+        self.write(
+            device,
+            Some(ReadToken::of(&head)),
+            RevisionKind::AMEND,
+            vec![set(text)],
+        )
     }
 
     /// Changes a record that stands in two versions, by settling them.
     pub(crate) fn amend_any(&mut self, device: usize, record: RecordId, text: &str) -> Fact {
         let head = ledger::head(&self.devices[device], record).unwrap().unwrap();
-        self.write(device, Some(ReadToken::of(&head)), RevisionKind::RESOLVE, vec![set(text)])
+        self.write(
+            device,
+            Some(ReadToken::of(&head)),
+            RevisionKind::RESOLVE,
+            vec![set(text)],
+        )
     }
 
     /// What the server keeps under a dot, as bytes.
@@ -164,13 +223,26 @@ impl World {
 
     /// The cursors that a device keeps.
     pub(crate) fn cursors(&self, device: usize) -> Vec<Cursor> {
-        let rows = self.devices[device].scan(Table::Cursors, &[], &[u8::MAX; 64], usize::MAX).unwrap();
-        rows.iter().map(|(_, bytes)| codec::decode(bytes).unwrap()).collect()
+        let rows = self.devices[device]
+            .scan(Table::Cursors, &[], &[u8::MAX; 64], usize::MAX)
+            .unwrap();
+        rows.iter()
+            .map(|(_, bytes)| codec::decode(bytes).unwrap())
+            .collect()
     }
 
     /// Writes, and tells of it.
-    pub(crate) fn write(&mut self, device: usize, token: Option<ReadToken>, kind: RevisionKind, ops: Vec<(FieldId, FieldOp)>) -> Fact {
-        let context = token.as_ref().map(|token| token.vector.clone()).unwrap_or_default();
+    pub(crate) fn write(
+        &mut self,
+        device: usize,
+        token: Option<ReadToken>,
+        kind: RevisionKind,
+        ops: Vec<(FieldId, FieldOp)>,
+    ) -> Fact {
+        let context = token
+            .as_ref()
+            .map(|token| token.vector.clone())
+            .unwrap_or_default();
         let recorded_at = stamp(self.now_ms);
         let written = self.on_device_do(device, |tx, _| {
             let draft = Draft {
@@ -185,7 +257,9 @@ impl World {
             };
             ledger::write(tx, draft).unwrap()
         });
-        let stored = ledger::entry(&self.devices[device], written.dot).unwrap().unwrap();
+        let stored = ledger::entry(&self.devices[device], written.dot)
+            .unwrap()
+            .unwrap();
         self.fact(What::Wrote(Box::new(Wrote {
             device: DeviceIndex(device),
             officer: self.enrolled[device].officer,
@@ -202,7 +276,11 @@ impl World {
 
     /// A fact of this moment.
     pub(crate) fn fact(&self, what: What) -> Fact {
-        Fact { event: self.events, at_ms: self.now_ms, what }
+        Fact {
+            event: self.events,
+            at_ms: self.now_ms,
+            what,
+        }
     }
 
     /// That the server took in what a dot names.
@@ -218,16 +296,22 @@ impl World {
     /// One session to its end.
     pub(crate) fn sync(&mut self, device: usize) {
         let mut initiator = Initiator::new(false, 1 << 20);
-        let mut responder = Responder::new(self.enrolled[device].enrolment, self.enrolled[device].key.clone());
+        let mut responder =
+            Responder::new(self.enrolled[device].enrolment, self.enrolled[device].key.clone());
         let mut done = false;
         while !done {
             while let Some(output) = initiator.poll_output() {
                 match output {
-                    InitiatorOutput::Send(frame) if matches!(*frame, beatbook_proto::Frame::Close(_)) => done = true,
+                    InitiatorOutput::Send(frame) if matches!(*frame, beatbook_proto::Frame::Close(_)) => {
+                        done = true
+                    }
                     InitiatorOutput::Send(frame) => responder.handle(ResponderInput::Frame(*frame)).unwrap(),
                     InitiatorOutput::Store(op) => {
-                        let reply = self.on_device_do(device, |tx, env| device::execute(tx, env, *op).unwrap());
-                        initiator.handle(InitiatorInput::Reply(Ok(Durable::assert_stored(reply)))).unwrap();
+                        let reply =
+                            self.on_device_do(device, |tx, env| device::execute(tx, env, *op).unwrap());
+                        initiator
+                            .handle(InitiatorInput::Reply(Ok(Durable::assert_stored(reply))))
+                            .unwrap();
                     }
                     InitiatorOutput::Event(_) | InitiatorOutput::Close(_) => {}
                 }
@@ -248,7 +332,9 @@ impl World {
                             };
                             server::execute(tx, &env, *op).unwrap()
                         });
-                        responder.handle(ResponderInput::Reply(Ok(Durable::assert_stored(reply)))).unwrap();
+                        responder
+                            .handle(ResponderInput::Reply(Ok(Durable::assert_stored(reply))))
+                            .unwrap();
                     }
                     ResponderOutput::Grown(_) | ResponderOutput::Close(_) => {}
                 }
@@ -322,7 +408,12 @@ pub(crate) fn dot_of(fact: &Fact) -> Dot {
 }
 
 /// Tells a checker facts, in order, as the observer of all of them does.
-pub(crate) fn tell(check: &mut dyn Check, trace: &mut Trace, world: &World, facts: &[Fact]) -> Result<(), Violation> {
+pub(crate) fn tell(
+    check: &mut dyn Check,
+    trace: &mut Trace,
+    world: &World,
+    facts: &[Fact],
+) -> Result<(), Violation> {
     for fact in facts {
         trace.take(fact, world);
         check.fact(fact, trace, world)?;
@@ -341,7 +432,12 @@ pub(crate) fn code(word: &str) -> Code {
 }
 
 fn stamp(utc_ms: i64) -> Stamp {
-    Stamp { utc_ms, offset_min: 0, source: ClockSource::DEVICE, uncertainty_ms: 0 }
+    Stamp {
+        utc_ms,
+        offset_min: 0,
+        source: ClockSource::DEVICE,
+        uncertainty_ms: 0,
+    }
 }
 
 const TAG_KEY: [u8; 32] = [0x7a; 32];

@@ -129,7 +129,12 @@ impl Forks {
     fn opened(&mut self, device: DeviceIndex, why: OpenedWhy, trace: &mut Trace) -> Result<(), Violation> {
         trace.ask(FORKS, 1);
         self.owing.remove(&device);
-        let caused = self.causes.remove(&device) || why == OpenedWhy::FirstUse;
+        let caused = match why {
+            OpenedWhy::FirstUse => true,
+            // Told of as a fork just before.
+            OpenedWhy::TakenAtServer => self.copies,
+            OpenedWhy::AnchorMismatch | OpenedWhy::BeyondLease => self.causes.remove(&device),
+        };
         if caused {
             Ok(())
         } else {

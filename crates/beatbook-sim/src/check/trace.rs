@@ -80,6 +80,13 @@ impl Trace {
                     }
                 }
             }
+            What::Destroyed { dots, .. } => {
+                let gone: Vec<Rev> = dots.iter().filter_map(|dot| self.model.only(*dot)).collect();
+                for rev in gone {
+                    self.holders.remove(&rev);
+                    self.destroyed.insert(rev);
+                }
+            }
             What::GivenUp { device } => {
                 self.given_up.insert(*device);
                 self.holds_no_more(Site::Device(*device), &BTreeSet::new());

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn failing_seeds_are_counted_by_what_they_lost() {
     let mut summary = Summary::new(Size::Small);
-    let broken = |seed, invariant| Outcome {
+    let broken = |seed, invariant: Option<&'static str>| Outcome {
         seed,
         ended: Ended {
             violation: invariant.map(|invariant| Violation {

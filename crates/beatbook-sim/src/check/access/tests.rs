@@ -7,9 +7,20 @@ use beatbook_proto::{Cursor, EpochId, Hash};
 
 fn sent(world: &World, device: usize, scope: Scope, dots: Vec<Dot>) -> Fact {
     let (epoch, hash) = (EpochId::default(), Hash::default());
-    let cursor = Cursor { scope, epoch, position: 1, hash, tag: [0; 16] };
+    let cursor = Cursor {
+        scope,
+        epoch,
+        position: 1,
+        hash,
+        tag: [0; 16],
+    };
     let session = SessionIndex(0);
-    world.fact(What::FeedSent { session, device: DeviceIndex(device), cursor, dots })
+    world.fact(What::FeedSent {
+        session,
+        device: DeviceIndex(device),
+        cursor,
+        dots,
+    })
 }
 
 #[test]
@@ -18,7 +29,10 @@ fn what_is_not_granted_is_found() {
     let founded = world.found(0, "one");
     let dot = dot_of(&founded);
     world.sync(0);
-    let beat = |beat| Scope::Beat { beat: code(beat), class: 0 };
+    let beat = |beat| Scope::Beat {
+        beat: code(beat),
+        class: 0,
+    };
     let judge = |facts: &[Fact], world: &World| {
         let (mut access, mut trace) = (Access::default(), Trace::default());
         tell(&mut access, &mut trace, world, facts).map_err(|violation| violation.invariant)

@@ -14,7 +14,10 @@ fn an_acknowledged_entry_that_is_gone_is_found() {
         report: String::new(),
     });
     let mut trace = Trace::default();
-    assert_eq!(tell(&mut OnDevice, &mut trace, &world, &[wrote, reopened.clone()]), Ok(()));
+    assert_eq!(
+        tell(&mut OnDevice, &mut trace, &world, &[wrote, reopened.clone()]),
+        Ok(())
+    );
     world.on_device_do(0, |tx, _| tx.remove(Table::Entries, dot.key()));
     let judged = tell(&mut OnDevice, &mut trace, &world, std::slice::from_ref(&reopened));
     assert_eq!(judged.unwrap_err().invariant, ACKNOWLEDGED);
@@ -25,6 +28,9 @@ fn an_acknowledged_entry_that_is_gone_is_found() {
         copied_at_ms: 0,
         unnoticed: false,
     });
-    assert_eq!(tell(&mut OnDevice, &mut trace, &world, &[put_back, reopened]), Ok(()));
+    assert_eq!(
+        tell(&mut OnDevice, &mut trace, &world, &[put_back, reopened]),
+        Ok(())
+    );
     assert_eq!(trace.destroyed().len(), 1);
 }

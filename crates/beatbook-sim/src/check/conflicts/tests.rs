@@ -14,7 +14,11 @@ fn an_amendment_of_two_versions_is_found() {
     let record = dot_of(&founded);
     world.sync(0);
     world.sync(1);
-    let facts = vec![founded, world.amend(0, record, "two"), world.amend(1, record, "three")];
+    let facts = vec![
+        founded,
+        world.amend(0, record, "two"),
+        world.amend(1, record, "three"),
+    ];
     (0..2).for_each(|_| (0..2).for_each(|device| world.sync(device)));
     let mut trace = Trace::default();
     assert_eq!(tell(&mut Conflicts, &mut trace, &world, &facts), Ok(()));
@@ -22,10 +26,28 @@ fn an_amendment_of_two_versions_is_found() {
     // The ledger refuses to write it, so it is forged: a resolution that says that it is an amendment.
     let head = ledger::head(&world.devices[0], record).unwrap().unwrap();
     let context: VersionVector = head.vector.clone();
-    let resolved = world.write(0, Some(ReadToken::of(&head)), RevisionKind::RESOLVE, vec![set("four")]);
-    assert_eq!(tell(&mut Conflicts, &mut trace, &world, std::slice::from_ref(&resolved)), Ok(()));
-    let What::Wrote(wrote) = resolved.what else { panic!("not a write") };
-    let header = Header { kind: RevisionKind::AMEND, ..wrote.entry.header().unwrap() };
+    let resolved = world.write(
+        0,
+        Some(ReadToken::of(&head)),
+        RevisionKind::RESOLVE,
+        vec![set("four")],
+    );
+    assert_eq!(
+        tell(
+            &mut Conflicts,
+            &mut trace,
+            &world,
+            std::slice::from_ref(&resolved)
+        ),
+        Ok(())
+    );
+    let What::Wrote(wrote) = resolved.what else {
+        panic!("not a write")
+    };
+    let header = Header {
+        kind: RevisionKind::AMEND,
+        ..wrote.entry.header().unwrap()
+    };
     let forged = Wrote {
         device: DeviceIndex(0),
         kind: RevisionKind::AMEND,

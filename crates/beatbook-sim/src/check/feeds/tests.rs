@@ -5,7 +5,10 @@ use super::*;
 
 /// Rewrites every row of the beat's feed.
 fn tamper(world: &mut World, change: impl Fn(&mut FeedRecord)) {
-    let scope = Scope::Beat { beat: code(BEAT), class: 0 };
+    let scope = Scope::Beat {
+        beat: code(BEAT),
+        class: 0,
+    };
     let name = scope.key();
     let from = [&[name.len() as u8], name.as_slice()].concat();
     let to = [from.as_slice(), &[u8::MAX; 9]].concat();
@@ -27,8 +30,14 @@ fn what_a_feed_tells_twice_or_never_is_found() {
     let sound = world.server.clone();
     assert_eq!(Feeds.quiet(&mut Trace::default(), &world), Ok(()));
     tamper(&mut world, |row| row.steps.extend(row.steps.clone()));
-    assert_eq!(Feeds.quiet(&mut Trace::default(), &world).unwrap_err().invariant, REPLAYS);
+    assert_eq!(
+        Feeds.quiet(&mut Trace::default(), &world).unwrap_err().invariant,
+        REPLAYS
+    );
     world.server = sound;
     tamper(&mut world, |row| row.steps.clear());
-    assert_eq!(Feeds.quiet(&mut Trace::default(), &world).unwrap_err().invariant, CONVERGES);
+    assert_eq!(
+        Feeds.quiet(&mut Trace::default(), &world).unwrap_err().invariant,
+        CONVERGES
+    );
 }

@@ -24,7 +24,10 @@ fn new_books_without_a_cause_and_old_books_after_a_restore_are_found() {
         why: OpenedWhy::AnchorMismatch,
     });
     let wrote = world.found(0, "one");
-    assert_eq!(judge(&world, &[restored.clone(), opened.clone(), wrote.clone()]), Ok(()));
+    assert_eq!(
+        judge(&world, &[restored.clone(), opened.clone(), wrote.clone()]),
+        Ok(())
+    );
     assert_eq!(judge(&world, &[restored, wrote]), Err(FORKS));
     assert_eq!(judge(&world, &[opened]), Err(FORKS));
 }
@@ -43,7 +46,10 @@ fn a_restored_server_in_its_old_epoch_is_found() {
         by_itself: false,
     });
     let accepted = world.accepted(0, dot);
-    assert_eq!(judge(&world, &[restored.clone(), minted, accepted.clone()]), Ok(()));
+    assert_eq!(
+        judge(&world, &[restored.clone(), minted, accepted.clone()]),
+        Ok(())
+    );
     assert_eq!(judge(&world, &[restored, accepted]), Err(FORKS));
 }
 
@@ -59,7 +65,12 @@ fn a_log_that_went_back_unseen_is_found() {
         .into_iter()
         .map(|cursor| {
             let (dots, left) = (vec![], vec![]);
-            world.fact(What::FeedKept { device: DeviceIndex(0), cursor, dots, left })
+            world.fact(What::FeedKept {
+                device: DeviceIndex(0),
+                cursor,
+                dots,
+                left,
+            })
         })
         .collect();
     let (mut check, mut trace) = (Forks::default(), Trace::default());

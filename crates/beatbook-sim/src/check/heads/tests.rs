@@ -12,7 +12,11 @@ fn conflicted() -> (World, Dot, Vec<Fact>) {
     let founded = world.found(0, "one");
     let record = dot_of(&founded);
     (0..2).for_each(|device| world.sync(device));
-    let facts = vec![founded, world.amend(0, record, "two"), world.amend(1, record, "three")];
+    let facts = vec![
+        founded,
+        world.amend(0, record, "two"),
+        world.amend(1, record, "three"),
+    ];
     (0..2).for_each(|_| (0..2).for_each(|device| world.sync(device)));
     (world, record, facts)
 }
@@ -20,7 +24,9 @@ fn conflicted() -> (World, Dot, Vec<Fact>) {
 fn judge(world: &World, facts: &[Fact]) -> Result<(), &'static str> {
     let mut trace = Trace::default();
     tell(&mut Heads, &mut trace, world, facts).unwrap();
-    Heads.quiet(&mut trace, world).map_err(|violation| violation.invariant)
+    Heads
+        .quiet(&mut trace, world)
+        .map_err(|violation| violation.invariant)
 }
 
 fn tamper(world: &mut World, record: Dot, change: impl Fn(&mut Head)) {

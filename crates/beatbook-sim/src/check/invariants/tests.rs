@@ -5,7 +5,12 @@ use super::*;
 #[test]
 fn every_name_is_unique_and_every_reference_leads_to_one_that_is_asked() {
     for (at, invariant) in INVARIANTS.iter().enumerate() {
-        assert!(INVARIANTS.iter().skip(at + 1).all(|other| other.name != invariant.name));
+        assert!(
+            INVARIANTS
+                .iter()
+                .skip(at + 1)
+                .all(|other| other.name != invariant.name)
+        );
         if let Standing::Same(name) = invariant.standing {
             let other = INVARIANTS.iter().find(|other| other.name == name);
             assert!(matches!(other.unwrap().standing, Standing::Asked(_)), "{name}");

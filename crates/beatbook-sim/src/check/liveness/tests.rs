@@ -8,7 +8,10 @@ fn slow_healing_and_what_is_left_pending_are_found() {
     let mut world = World::new(1);
     let quiet = |took_ms| world.fact(What::Quiet { sessions: 1, took_ms });
     let (mut check, mut trace) = (Liveness::default(), Trace::default());
-    assert_eq!(tell(&mut check, &mut trace, &world, &[quiet(HEALING_MS_MAX)]), Ok(()));
+    assert_eq!(
+        tell(&mut check, &mut trace, &world, &[quiet(HEALING_MS_MAX)]),
+        Ok(())
+    );
     let judged = tell(&mut check, &mut trace, &world, &[quiet(HEALING_MS_MAX + 1)]);
     assert_eq!(judged.unwrap_err().invariant, LIVENESS);
     world.found(0, "one");
@@ -27,7 +30,10 @@ fn sessions_without_end_are_found() {
     });
     let mut facts = vec![world.fact(What::HealingBegan)];
     facts.extend((0..=SESSIONS_MAX).map(|_| began.clone()));
-    facts.push(world.fact(What::Quiet { sessions: SESSIONS_MAX + 1, took_ms: 1 }));
+    facts.push(world.fact(What::Quiet {
+        sessions: SESSIONS_MAX + 1,
+        took_ms: 1,
+    }));
     let judged = tell(&mut Liveness::default(), &mut Trace::default(), &world, &facts);
     assert_eq!(judged.unwrap_err().invariant, CONVERGES);
 }

@@ -26,7 +26,10 @@ fn other_bytes_at_the_server_are_found() {
     let (first, second) = (dot_of(&one), dot_of(&two));
     let accepted = world.accepted(0, first);
     let (mut names, mut trace) = (Names::default(), Trace::default());
-    assert_eq!(tell(&mut names, &mut trace, &world, &[one, two, accepted.clone()]), Ok(()));
+    assert_eq!(
+        tell(&mut names, &mut trace, &world, &[one, two, accepted.clone()]),
+        Ok(())
+    );
     let other = world.server_value(second);
     world.at_server_do(|tx| tx.put(beatbook_core::store::Table::Entries, first.key(), other));
     let judged = tell(&mut names, &mut trace, &world, &[accepted]);

@@ -12,7 +12,9 @@ fn a_text_on_the_disk_is_found() {
     world.disk = vec![("journal/00000001.seg".into(), vec![7; 4096])];
     assert_eq!(tell(&mut check, &mut trace, &world, &facts), Ok(()));
     assert_eq!(check.quiet(&mut trace, &world), Ok(()));
-    world.disk.push(("log".into(), b"2026 wrote canary-0-2 ok".to_vec()));
+    world
+        .disk
+        .push(("log".into(), b"2026 wrote canary-0-2 ok".to_vec()));
     let judged = check.quiet(&mut trace, &world);
     assert_eq!(judged.unwrap_err().invariant, PLAINTEXT);
 }

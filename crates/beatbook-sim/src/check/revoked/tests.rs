@@ -18,7 +18,10 @@ fn a_run_after_the_revocation_is_found() {
     world.now_ms += 1;
     let late = world.accepted(0, dot);
     let (mut check, mut trace) = (Revoked::default(), Trace::default());
-    assert_eq!(tell(&mut check, &mut trace, &world, &[revoked, under_way]), Ok(()));
+    assert_eq!(
+        tell(&mut check, &mut trace, &world, &[revoked, under_way]),
+        Ok(())
+    );
     let judged = tell(&mut check, &mut trace, &world, &[late]);
     assert_eq!(judged.unwrap_err().invariant, REVOKED);
 }

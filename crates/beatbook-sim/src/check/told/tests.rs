@@ -45,7 +45,15 @@ fn half_a_run_is_found() {
         replica: first.replica,
         run: (1, last.counter),
     });
-    assert_eq!(tell(&mut Told, &mut Trace::default(), &world, std::slice::from_ref(&stored)), Ok(()));
+    assert_eq!(
+        tell(
+            &mut Told,
+            &mut Trace::default(),
+            &world,
+            std::slice::from_ref(&stored)
+        ),
+        Ok(())
+    );
     world.at_server_do(|tx| tx.remove(Table::Entries, first.key()));
     let judged = tell(&mut Told, &mut Trace::default(), &world, &[stored]);
     assert_eq!(judged.unwrap_err().invariant, WHOLE);

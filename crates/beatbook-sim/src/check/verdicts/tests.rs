@@ -19,7 +19,10 @@ fn a_verdict_without_cause_is_found() {
     stored.standing = Standing::WAITING;
     let bytes = codec::encode(&stored).unwrap();
     world.at_server_do(|tx| tx.put(Table::Entries, dot.key(), bytes));
-    assert_eq!(Verdicts.quiet(&mut trace, &world).unwrap_err().invariant, VERDICTS);
+    assert_eq!(
+        Verdicts.quiet(&mut trace, &world).unwrap_err().invariant,
+        VERDICTS
+    );
 
     // Its book says the same by now; it still waits for nothing.
     let mut book = ledger::book(&world.server, dot.replica).unwrap().unwrap();
@@ -29,5 +32,8 @@ fn a_verdict_without_cause_is_found() {
     });
     let bytes = codec::encode(&book).unwrap();
     world.at_server_do(|tx| tx.put(Table::Books, dot.replica.as_bytes().to_vec(), bytes));
-    assert_eq!(Verdicts.quiet(&mut trace, &world).unwrap_err().invariant, VERDICTS);
+    assert_eq!(
+        Verdicts.quiet(&mut trace, &world).unwrap_err().invariant,
+        VERDICTS
+    );
 }
