@@ -1,9 +1,11 @@
 //! `cargo xtask tidy`: the house rules that neither the compiler nor clippy checks.
 //!
 //! Each rule is a function from a [`Source`] to [`Finding`]s: [`code`] reads Rust tokens, [`text`]
-//! reads lines, [`links`] follows the links of Markdown pages, [`manifests`] reads those of the crates.
+//! reads lines, [`links`] follows the links of Markdown pages, [`manifests`] reads those of the crates, [`hazards`] looks for
+//! what the page of hazards promises.
 
 mod code;
+mod hazards;
 mod links;
 mod manifests;
 mod text;
@@ -26,7 +28,12 @@ pub(crate) fn command(tree: &Tree, prefixes: &[String]) -> Result<bool, tree::Er
             path: &path,
             text: &text,
         };
-        for finding in findings(&source, &|target| tree.has(target)) {
+        let mut found = findings(&source, &|target| tree.has(target));
+        if path == hazards::PAGE {
+            let read = |guard: &str| tree.text(guard).ok().flatten();
+            hazards::check(&source, &read, &mut found);
+        }
+        for finding in found {
             println!("{finding}");
             errors += usize::from(finding.weight == Weight::Error);
         }

@@ -285,3 +285,56 @@ fn a_crate_outside_the_tables_of_the_workspace_is_found() {
     );
     assert_eq!(said("fuzz/Cargo.toml", "[dependencies]\na = \"1\"\n").len(), 0);
 }
+
+/// What the page of hazards is told about a text, with one guard that is there.
+fn said_of_hazards(text: &str) -> Vec<String> {
+    let source = Source {
+        path: hazards::PAGE,
+        text,
+    };
+    let read = |path: &str| (path == "a/tests.rs").then(|| "fn holds() {}".to_owned());
+    let mut found = Vec::new();
+    hazards::check(&source, &read, &mut found);
+    found.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_guard_that_is_not_there_is_found() {
+    let page =
+        |guards: &str| format!("| L-1 | loss |\n| H-1 | hazard | L-1 |\n| C-1 | H-1 | holds | {guards} |\n");
+    for good in ["`a/tests.rs`", "`a/tests.rs::holds`"] {
+        assert_eq!(said_of_hazards(&page(good)), Vec::<String>::new());
+    }
+    for (bad, words) in [
+        ("`a/gone.rs`", "no file a/gone.rs"),
+        ("`a/tests.rs::hold`", "no test of that name"),
+        ("nobody", "a constraint without one is a wish"),
+    ] {
+        let said = said_of_hazards(&page(bad));
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains(words), "{said:?}");
+    }
+}
+
+#[test]
+fn losses_hazards_and_constraints_refer_to_each_other() {
+    let guard = "`a/tests.rs`";
+    for (page, words) in [
+        (
+            format!("| L-1 | x |\n| H-1 | x | L-2 |\n| C-1 | H-1 | x | {guard} |\n"),
+            "L-2, which no row defines",
+        ),
+        (
+            format!("| L-1 | x |\n| H-1 | x | none |\n| C-1 | H-1 | x | {guard} |\n"),
+            "names no loss",
+        ),
+        (
+            "| L-1 | x |\n| H-1 | x | L-1 |\n".to_owned(),
+            "no constraint refers to H-1",
+        ),
+        ("| L-7 | x |\n".to_owned(), "no hazard refers to L-7"),
+    ] {
+        let said = said_of_hazards(&page);
+        assert!(said.iter().any(|line| line.contains(words)), "{words}: {said:?}");
+    }
+}
