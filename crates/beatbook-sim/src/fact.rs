@@ -100,6 +100,14 @@ pub enum What {
         /// What it said.
         said: String,
     },
+    /// A fault has destroyed the last copies of acknowledged entries. Only where the fault-atlas rule is off; it has
+    /// to be detected.
+    Destroyed {
+        /// Where.
+        site: Site,
+        /// The entries, under the dots that they were acknowledged with.
+        dots: Vec<Dot>,
+    },
     /// The server began another life of its log.
     EpochMinted {
         /// The new epoch.
@@ -342,6 +350,8 @@ pub enum OpenedWhy {
     BeyondLease,
     /// The store is new.
     FirstUse,
+    /// The server holds other entries under dots of its books.
+    TakenAtServer,
 }
 
 /// How the register changed.

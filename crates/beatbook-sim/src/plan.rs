@@ -286,8 +286,8 @@ fn swarm(random: &mut Random) -> BTreeSet<FaultKind> {
     kinds
 }
 
-/// When every world begins: Monday 23 March 2026, 05:00 UTC, six days before the clocks change.
-pub const BEGINS_AT_MS: i64 = 1_774_242_000_000;
+/// When every world begins: Monday 23 March 2026, 00:00 UTC, six days before the clocks change.
+pub const BEGINS_AT_MS: i64 = 1_774_224_000_000;
 
 #[cfg(test)]
 mod tests;

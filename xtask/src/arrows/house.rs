@@ -76,7 +76,7 @@ pub(super) const HOUSE: &[Room] = &[
     Room {
         package: "beatbook-sim",
         level: 4,
-        may_name: &[PROTO, CORE, RECORDS, STORE_SLED],
+        may_name: &[PROTO, CORE, RECORDS, STORE_SLED, SERVER],
     },
     Room {
         package: "beatbook-tests",

@@ -64,6 +64,9 @@ impl fmt::Display for What {
             Self::Crashed { site, power: true } => write!(f, "{site}: power went"),
             Self::Crashed { site, power: false } => write!(f, "{site}: killed"),
             Self::DamageNoticed { site, said } => write!(f, "{site}: damage noticed: {said}"),
+            Self::Destroyed { site, dots } => {
+                write!(f, "{site}: the last copies are destroyed of {}", Dots(dots))
+            }
             Self::EpochMinted { epoch, by_itself } => {
                 let why = if *by_itself { "by itself" } else { "by order" };
                 write!(f, "server: minted epoch {epoch} {why}")
@@ -256,6 +259,7 @@ impl fmt::Display for OpenedWhy {
             Self::AnchorMismatch => "the anchor disagrees",
             Self::BeyondLease => "a number is above its lease",
             Self::FirstUse => "first use",
+            Self::TakenAtServer => "its dots are taken at the server",
         })
     }
 }

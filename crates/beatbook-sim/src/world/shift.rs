@@ -1,0 +1,663 @@
+//! Work: what officers do on a day, drawn around the workload model of a real late turn.
+//!
+//! A real turn has 118 entries in the median; a small seed draws a lighter day in the same proportions. Two in three
+//! breadcrumbs are left out, since each is like the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use beatbook_core::ledger::{self, Draft, LedgerError, ReadToken, Written};
+use beatbook_core::merge::{Concurrency, Head};
+use beatbook_core::store::StoreError;
+use beatbook_proto::track::TrackPoint;
+use beatbook_proto::{FieldId, FieldOp, Point, RecordId, ReplicaKind, RevisionKind, RunSecret, Text, Value};
+use beatbook_records::build::{
+    Breadcrumb, Contact, Note, Op, Remark, Segment, Setting, Shift, Signature, Stop, Strike, remark_ops,
+    sign_ops, state_ops, strike_ops, supplement_ops, void_ops,
+};
+use beatbook_records::vocabulary::{Lifecycle, Marking, NoteKind, PatrolMode, StopKind};
+use beatbook_records::{MergedFields, field};
+
+use super::acted::content;
+use super::device::{code, cover_book};
+use super::{Event, World};
+use crate::fact::{DeviceIndex, What, Wrote};
+use crate::fault::FaultKind;
+use crate::mark::Mark;
+use crate::random::Random;
+
+/// What an officer has in mind and in hand.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    known: Vec<RecordId>,
+    conflicts: BTreeSet<RecordId>,
+    /// Read a while ago, and still open on the screen.
+    read: BTreeMap<RecordId, ReadToken>,
+    was_refused_for_space: bool,
+}
+
+impl Work {
+    /// A record came to this device, or was founded on it.
+    pub(super) fn knows(&mut self, record: RecordId) {
+        if !self.known.contains(&record) {
+            self.known.push(record);
+        }
+    }
+
+    /// Records left this device.
+    pub(super) fn forget(&mut self, records: &[RecordId]) {
+        self.known.retain(|record| !records.contains(record));
+        self.conflicts.retain(|record| !records.contains(record));
+    }
+
+    /// A conflict is shown; true if it was not shown before.
+    pub(super) fn shows_conflict(&mut self, record: RecordId) -> bool {
+        self.conflicts.insert(record)
+    }
+
+    /// The app is gone with what was on its screen.
+    pub(super) fn forms_are_lost(&mut self) {
+        self.read.clear();
+    }
+}
+
+/// A change that is being written down.
+#[derive(Debug)]
+pub(super) struct Form {
+    token: ReadToken,
+    head: Head,
+    change: Change,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Amend,
+    Annotate,
+    Mark,
+    Move,
+    Resolve,
+    Sign,
+    State,
+    Strike,
+    Supplement,
+    Void,
+}
+
+/// A draft with what is known of it beside its bytes.
+struct Writing {
+    draft: Draft,
+    word: String,
+    poison: bool,
+}
+
+impl World<'_> {
+    /// Puts the shifts of every device on the calendar.
+    pub(super) fn plan_days(&mut self) {
+        for device in 0..self.devices.len() {
+            self.plan_shifts_of(device);
+        }
+        let first = 8 * HOUR_MS + self.server.random.around(120) as i64 * 60_000;
+        self.after(first, Event::Backup);
+    }
+
+    /// Puts the shifts of one device on the calendar, from today on.
+    pub(super) fn plan_shifts_of(&mut self, index: usize) {
+        let plan = self.devices[index].plan.clone();
+        let mut random = Random::indexed(self.plan.seed, "shifts", index as u64);
+        let today = ((self.now_ms - crate::plan::BEGINS_AT_MS) / DAY_MS) as u32;
+        let mut absent = 0;
+        for day in plan.first_day.max(today)..self.plan.days.max(plan.first_day + 1) {
+            let midnight = crate::plan::BEGINS_AT_MS + i64::from(day + absent) * DAY_MS;
+            // Early turns begin at 08:00, late ones at 14:00.
+            let begins = midnight + if random.percent(47) { 8 } else { 14 } * HOUR_MS;
+            let ends = begins + 8 * HOUR_MS;
+            self.work_ends_ms = self.work_ends_ms.max(ends);
+            self.at(
+                begins,
+                Event::OnDuty {
+                    device: index,
+                    on: true,
+                },
+            );
+            let p50 = self.plan.entries_per_day;
+            let entries = random.between(p50 * 6 / 10, p50 * 14 / 10);
+            for _ in 0..entries {
+                let at = begins + 60_000 + random.below((8 * HOUR_MS - 120_000) as u64) as i64;
+                self.at(at, Event::Act { device: index });
+            }
+            self.at(
+                ends,
+                Event::OnDuty {
+                    device: index,
+                    on: false,
+                },
+            );
+            absent = plan.absent_days;
+        }
+    }
+
+    /// A shift begins, or ends.
+    pub(super) fn on_duty(&mut self, index: usize, on: bool) {
+        if self.healing || self.devices[index].enrolled.given_up {
+            return;
+        }
+        self.devices[index].on_duty = on;
+        if !on {
+            self.stop_agent(index);
+            return;
+        }
+        let coverage = self.devices[index].random.around(60) as i64 * 60_000;
+        self.after(coverage, Event::Weather { device: index });
+        if self.devices[index].is_up() {
+            self.start_agent(index);
+            self.found_shift(index);
+        }
+    }
+
+    /// The officer does something.
+    pub(super) fn act(&mut self, index: usize) {
+        let device = &self.devices[index];
+        let asleep = device.asleep_until_ms > self.now_ms;
+        if self.healing || asleep || !device.is_up() || device.enrolled.given_up {
+            return;
+        }
+        if self.devices[index].random.percent(70) || self.devices[index].work.known.is_empty() {
+            let writing = self.something_new(index);
+            self.write(index, writing);
+            return;
+        }
+        if let Some(form) = self.open_form(index) {
+            // Some forms are open for long: what comes in meanwhile was not read.
+            let delay = match self.devices[index].random.percent(60) {
+                true => 0,
+                false => self.devices[index].random.between(1_000, 40 * 60_000) as i64,
+            };
+            let life = self.devices[index].life;
+            self.after(
+                delay,
+                Event::Save {
+                    device: index,
+                    life,
+                    form: Box::new(form),
+                },
+            );
+        }
+    }
+
+    /// Chooses a record that the device shows, and what is to be changed of it.
+    fn open_form(&mut self, index: usize) -> Option<Form> {
+        let device = &mut self.devices[index];
+        let settles = device.plan.officer % 4 == 1 || device.random.percent(50);
+        let conflicts: Vec<RecordId> = device.work.conflicts.iter().copied().collect();
+        let wanted = match device.random.choose(&conflicts) {
+            Some(record) if settles => *record,
+            // Newer ones are looked at more.
+            _ => {
+                let known = &device.work.known;
+                let back = device
+                    .random
+                    .below(known.len() as u64)
+                    .min(device.random.below(known.len() as u64));
+                *known.get(known.len() - 1 - back as usize)?
+            }
+        };
+        let store = device.store.as_ref()?;
+        let head = store.read(|read| ledger::head(read, ledger::record_name(read, wanted)?));
+        let Some(head) = head.ok().flatten() else {
+            device.work.forget(&[wanted]);
+            return None;
+        };
+        let conflicted = head.concurrency() == Concurrency::Conflict;
+        if !conflicted {
+            device.work.conflicts.remove(&wanted);
+        }
+        let change = match conflicted && settles {
+            true => Change::Resolve,
+            false => CHANGES[device.random.weighted(&CHANGE_WEIGHTS)],
+        };
+        let fresh = ReadToken::of(&head);
+        // Some write on what they read a while ago.
+        let token = match device.work.read.get(&head.record) {
+            Some(stale) if device.random.percent(20) && change != Change::Resolve => stale.clone(),
+            _ => fresh.clone(),
+        };
+        if device.random.percent(30) {
+            device.work.read.insert(head.record, fresh);
+        }
+        Some(Form { token, head, change })
+    }
+
+    /// A form is saved.
+    pub(super) fn save(&mut self, index: usize, life: u64, form: Form) {
+        if self.healing || self.devices[index].life != life || !self.devices[index].is_up() {
+            return;
+        }
+        if let Some(writing) = self.filled_in(index, &form) {
+            let offline = self.devices[index].agent.session.is_none();
+            let resolved = form.change == Change::Resolve;
+            if self.write(index, writing).is_some() && resolved {
+                self.devices[index].work.conflicts.remove(&form.head.record);
+                if offline {
+                    self.reach(Mark::ConflictResolvedOffline);
+                }
+            }
+        }
+    }
+
+    /// The draft that a form becomes; `None` where there is nothing to fill in.
+    fn filled_in(&mut self, index: usize, form: &Form) -> Option<Writing> {
+        let word = self.word(index);
+        let now = self.instant(index);
+        let text_field = text_field(form.head.family.as_str());
+        let device = &mut self.devices[index];
+        let remark = || Remark {
+            words: word.clone(),
+            at: now,
+            by: Some("7001".to_owned()),
+            initials: Some("AO".to_owned()),
+        };
+        let (kind, ops): (RevisionKind, Vec<Op>) = match form.change {
+            Change::Amend => (
+                RevisionKind::AMEND,
+                amendment(&mut device.random, text_field, &word)?,
+            ),
+            Change::Annotate => (RevisionKind::ANNOTATE, remark_ops(&remark()).ok()?),
+            Change::Mark => {
+                let marking = match device.random.percent(70) {
+                    true => Marking::OfficialSensitive,
+                    false => Marking::Official,
+                };
+                (
+                    RevisionKind::AMEND,
+                    vec![(field::MARKING, FieldOp::Set(Value::Code(marking.code())))],
+                )
+            }
+            Change::Move => {
+                let beat = device.random.choose(&self.plan.beats)?;
+                (
+                    RevisionKind::AMEND,
+                    vec![(field::BEAT, FieldOp::Set(Value::Code(code(beat))))],
+                )
+            }
+            Change::Resolve => (RevisionKind::RESOLVE, settling(&form.head)),
+            Change::Sign => {
+                let signature = Signature {
+                    at: now,
+                    initials: "AO".to_owned(),
+                    collar: None,
+                    role: None,
+                };
+                (
+                    RevisionKind::SIGN,
+                    sign_ops(&MergedFields::new(), &signature).ok()?,
+                )
+            }
+            Change::State => {
+                let to = [Lifecycle::Submitted, Lifecycle::Checked][device.random.weighted(&[4, 1])].clone();
+                (RevisionKind::STATE, state_ops(&to))
+            }
+            Change::Strike => {
+                let body = text_of(&form.head, field::BODY)?;
+                let struck = body.split(' ').next()?.to_owned();
+                let strike = Strike::of_words(&body, &struck, "mistaken", "AO", now)?;
+                (RevisionKind::STRIKE, strike_ops(&[strike]).ok()?)
+            }
+            Change::Supplement => (RevisionKind::SUPPLEMENT, supplement_ops(&remark()).ok()?),
+            Change::Void => (RevisionKind::VOID, void_ops()),
+        };
+        let draft = Draft {
+            log: ReplicaKind::Book,
+            token: Some(form.token.clone()),
+            family: form.head.family.clone(),
+            kind,
+            schema: 1,
+            recorded_at: device.clock.stamp(self.now_ms),
+            reason: Text::new(format!("put right {word}")),
+            ops,
+        };
+        Some(Writing {
+            draft,
+            word,
+            poison: false,
+        })
+    }
+
+    fn found_shift(&mut self, index: usize) {
+        let word = self.word(index);
+        let setting = self.setting(index);
+        let shift = Shift {
+            setting,
+            rostered: None,
+            team: None,
+            call_sign: Some("WS21".to_owned()),
+            briefing_ref: None,
+            devices: Vec::new(),
+            duty_states: Vec::new(),
+        };
+        if let Ok(ops) = shift.ops() {
+            let draft = self.founding(index, Shift::FAMILY, ops, &word);
+            self.write(
+                index,
+                Writing {
+                    draft,
+                    word,
+                    poison: false,
+                },
+            );
+        }
+    }
+
+    /// A new record, in the proportions of a late turn.
+    fn something_new(&mut self, index: usize) -> Writing {
+        let word = self.word(index);
+        let setting = self.setting(index);
+        let newer = self.has(FaultKind::UnknownContent) && self.devices[index].plan.newer;
+        let (poisons, large) = (
+            self.has(FaultKind::PoisonRecord),
+            self.has(FaultKind::OversizedBatch),
+        );
+        let random = &mut self.devices[index].random;
+        if newer && random.percent(15) {
+            let ops = vec![
+                (field::BEAT, FieldOp::Set(Value::Code(code(&setting.beat)))),
+                (UNKNOWN_FIELD, FieldOp::Set(Value::Text(text(&word)))),
+                (
+                    FieldId(901),
+                    FieldOp::Set(Value::Code(code("A_WORD_OF_TOMORROW"))),
+                ),
+            ];
+            self.count_fault(FaultKind::UnknownContent);
+            let draft = self.founding(index, "DRONE_LOG", ops, &word);
+            return Writing {
+                draft,
+                word,
+                poison: false,
+            };
+        }
+        if poisons && random.percent(10) {
+            let ops = vec![
+                (field::BEAT, FieldOp::Set(Value::Code(code(&setting.beat)))),
+                (field::BODY, FieldOp::Set(Value::Int(7))),
+            ];
+            self.count_fault(FaultKind::PoisonRecord);
+            let draft = self.founding(index, Note::FAMILY, ops, &word);
+            return Writing {
+                draft,
+                word,
+                poison: true,
+            };
+        }
+        let length = match random.below(10) {
+            0 if large => 19_000,
+            0 => 1_200,
+            _ => random.between(40, 400) as usize,
+        };
+        if length == 19_000 {
+            self.count_fault(FaultKind::OversizedBatch);
+        }
+        let words = prose(&word, length);
+        let random = &mut self.devices[index].random;
+        let chosen = random.weighted(&[12, 8, 14, 3, 22]);
+        let (family, ops) = match chosen {
+            0 => (
+                Note::FAMILY,
+                Note::new(setting, NoteKind::Observation, words).ops(),
+            ),
+            1 => {
+                let mut contact = Contact::at(setting);
+                contact.summary = Some(words);
+                (Contact::FAMILY, contact.ops())
+            }
+            2 => {
+                let mut stop = Stop::new(setting, StopKind::School);
+                stop.follow_up = Some(words);
+                stop.contacts_made = 2;
+                (Stop::FAMILY, stop.ops())
+            }
+            3 => {
+                let mut segment = Segment::new(setting, PatrolMode::Foot);
+                segment.summary = Some(words);
+                (Segment::FAMILY, segment.ops())
+            }
+            _ => {
+                let at_ms = setting
+                    .occurred
+                    .as_ref()
+                    .map_or(0, |occurred| occurred.from.utc_ms);
+                let crumb = Breadcrumb {
+                    points: track(&mut self.devices[index].random, at_ms),
+                    setting,
+                    offset_min: 0,
+                    segment: None,
+                    duty_state: None,
+                };
+                (Breadcrumb::FAMILY, crumb.ops())
+            }
+        };
+        let draft = self.founding(index, family, ops.unwrap_or_default(), &word);
+        Writing {
+            draft,
+            word,
+            poison: false,
+        }
+    }
+
+    fn founding(&mut self, index: usize, family: &str, ops: Vec<Op>, word: &str) -> Draft {
+        let log = match family == Breadcrumb::FAMILY {
+            true => ReplicaKind::Trace,
+            false => ReplicaKind::Book,
+        };
+        Draft {
+            log,
+            token: None,
+            family: code(family),
+            kind: RevisionKind::CREATE,
+            schema: 1,
+            recorded_at: self.devices[index].clock.stamp(self.now_ms),
+            reason: Text::new(format!("noted {word}")),
+            ops,
+        }
+    }
+
+    /// Writes: ledger, seal and lease in one commit, as the field does. What is acknowledged is told.
+    fn write(&mut self, index: usize, writing: Writing) -> Option<Written> {
+        let Writing { draft, word, poison } = writing;
+        let record = draft.token.as_ref().map(|token| token.record);
+        let (kind, log) = (draft.kind, draft.log);
+        let signs = kind == RevisionKind::SIGN;
+        let secret: [u8; 32] = self.devices[index].random.bytes();
+        let done = self.device_commit(index, |tx, env, leases| {
+            let written = ledger::write(tx, draft)?;
+            let mut secret = secret;
+            while signs
+                && ledger::seal_pending(tx, written.dot.replica, env.signer, RunSecret(secret), RUN_BYTES)?
+                    .is_some()
+            {
+                secret[0] = secret[0].wrapping_add(1);
+            }
+            let book = ledger::book(tx, written.dot.replica)?.ok_or(LedgerError::NoBook)?;
+            cover_book(leases, &book)?;
+            Ok::<_, LedgerError>(written)
+        });
+        let device = DeviceIndex(index);
+        let written = match done {
+            None => {
+                self.tell(What::WroteUntold { device });
+                return None;
+            }
+            Some(Ok(written)) => written.into_inner(),
+            Some(Err(error)) => {
+                self.write_refused(index, record, &error);
+                return None;
+            }
+        };
+        if std::mem::take(&mut self.devices[index].work.was_refused_for_space) {
+            self.reach(Mark::DiskFullThenWritten);
+        }
+        let stored = self.devices[index]
+            .store
+            .as_ref()?
+            .read(|read| ledger::entry(read, written.dot));
+        let Ok(Some(stored)) = stored else {
+            self.broken(
+                "an acknowledged entry is read back",
+                format!("device {index}: {}", written.dot),
+            );
+            return None;
+        };
+        self.acknowledged.insert(content(&stored.entry), written.dot);
+        self.ended.written += 1;
+        self.devices[index].work.knows(written.record);
+        let context = stored
+            .entry
+            .header()
+            .map(|header| header.context)
+            .unwrap_or_default();
+        self.tell(What::Wrote(Box::new(Wrote {
+            device,
+            officer: self.devices[index].enrolled.officer,
+            dot: written.dot,
+            record: written.record,
+            kind,
+            log,
+            context,
+            entry: stored.entry,
+            token: word,
+            poison,
+        })));
+        self.agent_hears_of_write(index);
+        Some(written)
+    }
+
+    fn write_refused(&mut self, index: usize, record: Option<RecordId>, error: &LedgerError) {
+        let device = DeviceIndex(index);
+        self.tell(What::WriteRefused {
+            device,
+            record,
+            said: error.to_string(),
+        });
+        match error {
+            LedgerError::Conflicted(_) => self.reach(Mark::AmendRefusedOnConflict),
+            LedgerError::Store(StoreError::DiskFull) => self.devices[index].work.was_refused_for_space = true,
+            LedgerError::Store(error) => self.device_store_failed(index, error),
+            LedgerError::NoSuchRecord(_)
+            | LedgerError::NoConflict(_)
+            | LedgerError::NotAllSettled(_)
+            | LedgerError::NotADraft(_)
+            | LedgerError::ContextFull(_)
+            | LedgerError::Frozen(_) => {}
+            other => self.broken(
+                "a draft is refused for a good reason only",
+                format!("device {index}: {other}"),
+            ),
+        }
+    }
+
+    pub(super) fn count_fault(&mut self, kind: FaultKind) {
+        *self.ended.faults.entry(kind).or_default() += 1;
+    }
+
+    fn setting(&mut self, index: usize) -> Setting {
+        let officer = self.devices[index].plan.officer;
+        let beats: Vec<usize> = self.truth.officers[officer].beats.iter().copied().collect();
+        let beat = self.devices[index].random.choose(&beats).copied().unwrap_or(0);
+        let beat = self.plan.beats[beat].clone();
+        Setting::at(beat, self.instant(index))
+    }
+
+    fn instant(&self, index: usize) -> beatbook_proto::Instant {
+        beatbook_proto::Instant {
+            utc_ms: self.devices[index].clock.shows(self.now_ms),
+            offset_min: 0,
+        }
+    }
+
+    /// A word that is nowhere else in the world.
+    fn word(&mut self, index: usize) -> String {
+        self.texts += 1;
+        format!("word{}x{}", index, self.texts)
+    }
+}
+
+/// What an amendment does: mostly to the text, sometimes to a set or by clearing.
+fn amendment(random: &mut Random, text_field: Option<FieldId>, word: &str) -> Option<Vec<Op>> {
+    let place = FieldOp::Set(Value::Text(text(&format!("OP {word}"))));
+    Some(match (random.below(10), text_field) {
+        (0..=5, Some(field)) => vec![(field, FieldOp::Set(Value::Text(text(&prose(word, 120)))))],
+        (6, Some(field)) => vec![(field, FieldOp::Clear)],
+        (7..=8, _) => vec![(field::OPERATION, place)],
+        _ => vec![(field::OPERATION, FieldOp::Clear)],
+    })
+}
+
+/// Chooses the first of every two values that stand side by side.
+fn settling(head: &Head) -> Vec<Op> {
+    let choose = |(id, state): (&FieldId, &beatbook_core::merge::Field)| {
+        let first = state.has_siblings().then(|| state.register().next()).flatten()?;
+        Some((*id, FieldOp::Set(first.1.clone())))
+    };
+    head.fields.iter().filter_map(choose).collect()
+}
+
+fn text_field(family: &str) -> Option<FieldId> {
+    match family {
+        Note::FAMILY => Some(field::BODY),
+        Contact::FAMILY => Some(field::CONTACT_SUMMARY),
+        Stop::FAMILY => Some(field::FOLLOW_UP),
+        Segment::FAMILY => Some(field::SUMMARY),
+        _ => None,
+    }
+}
+
+fn text_of(head: &Head, field: FieldId) -> Option<String> {
+    let (_, value) = head.field(field)?.register().next()?;
+    match value {
+        Value::Text(text) => Some(text.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+fn text(words: &str) -> Text {
+    Text::new(words).unwrap_or_default()
+}
+
+/// Words of about a length that begin with the word of their own.
+fn prose(word: &str, length: usize) -> String {
+    let mut prose = word.to_owned();
+    while prose.len() < length {
+        prose.push_str(" seen on foot in the high street");
+    }
+    prose
+}
+
+fn track(random: &mut Random, at_ms: i64) -> Vec<TrackPoint> {
+    (0..random.between(5, 30) as i64)
+        .map(|step| TrackPoint {
+            utc_ms: at_ms + step * 10_000,
+            point: Point {
+                lat_e7: 511_000_000 + random.below(20_000) as i32,
+                lon_e7: -35_000_000 + random.below(20_000) as i32,
+            },
+            accuracy_dm: 50,
+            speed_cm_s: 0,
+        })
+        .collect()
+}
+
+const CHANGES: [Change; 9] = [
+    Change::Amend,
+    Change::Annotate,
+    Change::Mark,
+    Change::Move,
+    Change::Sign,
+    Change::State,
+    Change::Strike,
+    Change::Supplement,
+    Change::Void,
+];
+const CHANGE_WEIGHTS: [u64; 9] = [40, 8, 6, 8, 10, 8, 6, 12, 2];
+/// A field that this build does not know.
+pub(super) const UNKNOWN_FIELD: FieldId = FieldId(900);
+/// As the field: bytes of entries in one run before compression.
+const RUN_BYTES: usize = 192 << 10;
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
