@@ -130,10 +130,12 @@ impl Round {
             "write" => &["before", "inside", "after"],
             _ => &["before", "after"],
         };
-        let last = match call {
+        // Early calls are those of an opening; late ones come to few.
+        let most = match call {
             "fsync" | "write" => 60,
-            _ => 6,
+            _ => 4,
         };
+        let last = self.seed.between(1, most) + 1;
         Moment::At(LastCall {
             call,
             number: self.seed.between(1, last),
@@ -486,4 +488,4 @@ impl Round {
 const FIRST_NOTE: u64 = 2;
 const KILLS_A_READING: u64 = 5;
 const ATTEMPTS_A_KILL: u64 = 4;
-const LAST_CALL_WITHIN: Duration = Duration::from_millis(320);
+const LAST_CALL_WITHIN: Duration = Duration::from_millis(600);
