@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use beatbook_records::AssignmentError;
 use beatbook_records::build::BuildError;
-
-use crate::track::TrackError;
+use beatbook_records::positions::PositionsError;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +103,7 @@ pub(crate) enum Failure {
         /// The file, or the command line.
         what: String,
         /// Why.
-        source: TrackError,
+        source: PositionsError,
     },
     /// The command cannot be done as it was typed.
     #[error("{0}")]

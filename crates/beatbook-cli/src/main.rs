@@ -14,7 +14,6 @@ mod resolve;
 mod sync;
 mod teach;
 mod time;
-mod track;
 mod versions;
 mod view;
 mod words;

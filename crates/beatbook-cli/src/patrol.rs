@@ -5,6 +5,7 @@ use std::path::Path;
 use beatbook_field::{Notebook, Query, Read, Reference};
 use beatbook_proto::Instant;
 use beatbook_records::build::{Breadcrumb, DutyState, Interval, Segment, Shift, Stop};
+use beatbook_records::positions::{self, PositionsError};
 use beatbook_records::vocabulary::{BeatBasis, DutyStateWord, PatrolMode, StopKind, StopResult};
 use beatbook_records::{field, member_instant};
 
@@ -12,7 +13,6 @@ use crate::args::{self, Patrol};
 use crate::error::{Exit, Failure};
 use crate::output::Output;
 use crate::time::{Moment, now};
-use crate::track::{self, TrackError};
 use crate::write::{beat_of, changed, create, found, open, setting, word};
 
 /// Runs one of the patrol commands; paths begin in `folder`.
@@ -119,20 +119,22 @@ fn fix(
                 path: path.clone(),
                 source,
             })?;
-            let unread = |source: TrackError| Failure::Track {
+            let unread = |source: PositionsError| Failure::Track {
                 what: path.display().to_string(),
                 source,
             };
-            track::from_file(&text).map_err(unread)?
+            positions::from_file(&text).map_err(unread)?
         }
-        None => track::from_arguments(&arguments.fixes, begun.utc_ms).map_err(|source| Failure::Track {
-            what: "the positions".to_owned(),
-            source,
-        })?,
+        None => {
+            positions::from_arguments(&arguments.fixes, begun.utc_ms).map_err(|source| Failure::Track {
+                what: "the positions".to_owned(),
+                source,
+            })?
+        }
     };
     let segment = named(book, arguments.segment.as_ref())?;
     let duty_state = DutyStateWord::from(&word("--state", &arguments.state)?);
-    for chunk in track::chunks(&points) {
+    for chunk in positions::chunks(&points) {
         let first = chunk.first().map_or(begun.utc_ms, |fix| fix.utc_ms);
         let crumb = Breadcrumb {
             setting: setting(book, &arguments.beat, None),

@@ -37,6 +37,7 @@ pub mod docs;
 pub mod export;
 pub mod field;
 pub mod grid;
+pub mod positions;
 pub mod render;
 pub mod schema;
 pub mod search;

@@ -3,12 +3,13 @@
 
 use beatbook_proto::Point;
 use beatbook_proto::track::TrackPoint;
-use beatbook_records::schema::{CHUNK_MS_MAX, POINTS_MAX};
+
+use crate::schema::{CHUNK_MS_MAX, POINTS_MAX};
 
 /// Why positions cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub(crate) enum TrackError {
+pub enum PositionsError {
     /// A cell of a CSV file does not read.
     #[error("line {line}: {column} does not read: write time as 2026-11-07T14:05:00Z and degrees as 51.4637")]
     Cell {
@@ -42,32 +43,32 @@ pub(crate) enum TrackError {
 }
 
 /// Reads positions of the command line: the first at `start_ms`, the others a sampling interval apart.
-pub(crate) fn from_arguments(fixes: &[String], start_ms: i64) -> Result<Vec<TrackPoint>, TrackError> {
+pub fn from_arguments(fixes: &[String], start_ms: i64) -> Result<Vec<TrackPoint>, PositionsError> {
     let mut points = Vec::with_capacity(fixes.len());
     let mut at_ms = start_ms;
     for fix in fixes {
-        points.push(one(fix, at_ms).ok_or_else(|| TrackError::Fix(fix.clone()))?);
+        points.push(one(fix, at_ms).ok_or_else(|| PositionsError::Fix(fix.clone()))?);
         at_ms = at_ms.saturating_add(SAMPLING_MS);
     }
     Ok(points)
 }
 
 /// Reads a GPX or a CSV file, told apart by their first character; the points come in order of time.
-pub(crate) fn from_file(text: &str) -> Result<Vec<TrackPoint>, TrackError> {
+pub fn from_file(text: &str) -> Result<Vec<TrackPoint>, PositionsError> {
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let mut points = match text.starts_with('<') {
         true => from_gpx(text)?,
         false => from_csv(text)?,
     };
     if points.is_empty() {
-        return Err(TrackError::Empty);
+        return Err(PositionsError::Empty);
     }
     points.sort_by_key(|point| point.utc_ms);
     Ok(points)
 }
 
 /// Cuts a track into chunks that one record holds: five minutes or 64 points at most.
-pub(crate) fn chunks(points: &[TrackPoint]) -> Vec<&[TrackPoint]> {
+pub fn chunks(points: &[TrackPoint]) -> Vec<&[TrackPoint]> {
     let mut chunks = Vec::new();
     let mut rest = points;
     while let Some(first) = rest.first() {
@@ -112,30 +113,30 @@ fn point(
     })
 }
 
-fn from_csv(text: &str) -> Result<Vec<TrackPoint>, TrackError> {
+fn from_csv(text: &str) -> Result<Vec<TrackPoint>, PositionsError> {
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .flexible(true)
         .from_reader(text.as_bytes());
-    let form = |error: csv::Error| TrackError::Form(error.to_string());
+    let form = |error: csv::Error| PositionsError::Form(error.to_string());
     let headings = reader.headers().map_err(form)?.clone();
     let column = |name: &str| {
         headings
             .iter()
             .position(|heading| heading.eq_ignore_ascii_case(name))
     };
-    let needed = |name: &'static str| column(name).ok_or(TrackError::Column(name));
+    let needed = |name: &'static str| column(name).ok_or(PositionsError::Column(name));
     let (time, lat, lon) = (needed("time")?, needed("lat")?, needed("lon")?);
     let (accuracy, speed) = (column("accuracy_m"), column("speed_cm_s"));
     let mut points = Vec::new();
     for row in reader.records() {
         let row = row.map_err(form)?;
         let line = row.position().map_or(0, csv::Position::line);
-        let wrong = |column| TrackError::Cell { line, column };
+        let wrong = |column| PositionsError::Cell { line, column };
         let optional = |at: Option<usize>| at.and_then(|at| row.get(at)).filter(|cell| !cell.is_empty());
         let at_ms = row
             .get(time)
-            .and_then(|text| beatbook_records::time::parse_instant(text).ok())
+            .and_then(|text| crate::time::parse_instant(text).ok())
             .ok_or(wrong("time"))?
             .utc_ms;
         let (lat, lon) = (row.get(lat).unwrap_or(""), row.get(lon).unwrap_or(""));
@@ -146,15 +147,15 @@ fn from_csv(text: &str) -> Result<Vec<TrackPoint>, TrackError> {
     Ok(points)
 }
 
-fn from_gpx(text: &str) -> Result<Vec<TrackPoint>, TrackError> {
-    let tree = roxmltree::Document::parse(text).map_err(|error| TrackError::Form(error.to_string()))?;
+fn from_gpx(text: &str) -> Result<Vec<TrackPoint>, PositionsError> {
+    let tree = roxmltree::Document::parse(text).map_err(|error| PositionsError::Form(error.to_string()))?;
     let tracked = tree
         .descendants()
         .filter(|element| element.has_tag_name("trkpt") || element.tag_name().name() == "trkpt");
     tracked
         .enumerate()
         .map(|(index, element)| {
-            let lacks = |what| TrackError::Gpx {
+            let lacks = |what| PositionsError::Gpx {
                 number: index + 1,
                 what,
             };
@@ -162,7 +163,7 @@ fn from_gpx(text: &str) -> Result<Vec<TrackPoint>, TrackError> {
                 let child = element.children().find(|child| child.tag_name().name() == name);
                 child.and_then(|child| child.text()).map(str::trim)
             };
-            let at = child("time").and_then(|text| beatbook_records::time::parse_instant(text).ok());
+            let at = child("time").and_then(|text| crate::time::parse_instant(text).ok());
             let lat = element.attribute("lat").ok_or(lacks("latitude"))?;
             let lon = element.attribute("lon").ok_or(lacks("longitude"))?;
             point(at.ok_or(lacks("time"))?.utc_ms, lat, lon, None, None).ok_or(lacks("position"))

@@ -30,7 +30,7 @@ fn what_is_no_position_is_refused() {
     ] {
         assert_eq!(
             from_arguments(&[fix.into()], 0),
-            Err(TrackError::Fix(fix.into())),
+            Err(PositionsError::Fix(fix.into())),
             "{fix}"
         );
     }
@@ -53,20 +53,20 @@ fn a_wrong_cell_is_named_with_its_line() {
     let heading = "time,lat,lon\n2026-11-07T14:05:00Z,51.4,-2.5\n";
     assert_eq!(
         wrong(&format!("{heading}yesterday,51.4,-2.5\n")),
-        TrackError::Cell {
+        PositionsError::Cell {
             line: 3,
             column: "time"
         }
     );
     assert_eq!(
         wrong(&format!("{heading}2026-11-07T14:05:00Z,north,-2.5\n")),
-        TrackError::Cell {
+        PositionsError::Cell {
             line: 3,
             column: "lat"
         }
     );
-    assert_eq!(wrong("time,lat\n"), TrackError::Column("lon"));
-    assert_eq!(wrong("time,lat,lon\n"), TrackError::Empty);
+    assert_eq!(wrong("time,lat\n"), PositionsError::Column("lon"));
+    assert_eq!(wrong("time,lat,lon\n"), PositionsError::Empty);
 }
 
 #[test]
@@ -82,12 +82,12 @@ fn a_gpx_file_reads() {
     let lacking = text.replace("<time>2026-11-07T14:05:15Z</time>", "");
     assert_eq!(
         from_file(&lacking),
-        Err(TrackError::Gpx {
+        Err(PositionsError::Gpx {
             number: 2,
             what: "time"
         })
     );
-    assert!(matches!(from_file("<gpx><trk>"), Err(TrackError::Form(_))));
+    assert!(matches!(from_file("<gpx><trk>"), Err(PositionsError::Form(_))));
 }
 
 #[test]
