@@ -70,7 +70,7 @@ pub(crate) struct Anchor {
 
 /// What the file holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Held {
+pub(crate) struct Held {
     store_id: [u8; 16],
     current: [u8; 16],
     next: Option<[u8; 16]>,
@@ -179,7 +179,7 @@ impl Held {
         }
     }
 
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
         out.raw(&self.store_id)
             .raw(&self.current)
@@ -192,7 +192,7 @@ impl Held {
         out.finish()
     }
 
-    fn decode(plain: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(plain: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(plain);
         let (store_id, current) = (reader.array()?, reader.array()?);
         let has_next = reader.u8()? != 0;

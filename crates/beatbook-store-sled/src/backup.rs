@@ -43,7 +43,7 @@ pub(crate) struct Ending {
 }
 
 impl Chunk {
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
         match self {
             Self::Start(sequence) => drop(out.u8(START).u64(*sequence)),
@@ -62,7 +62,7 @@ impl Chunk {
         out.finish()
     }
 
-    fn decode(plain: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(plain: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(plain);
         let chunk = match reader.u8()? {
             START => Self::Start(reader.u64()?),

@@ -60,7 +60,7 @@ impl Request {
         self.folder.join(path)
     }
 
-    fn encode(&self) -> Option<Vec<u8>> {
+    pub(crate) fn encode(&self) -> Option<Vec<u8>> {
         let mut writer = Writer::default();
         writer.u8(VERSION);
         writer.u32(u32::try_from(self.arguments.len()).ok()?);
@@ -76,7 +76,7 @@ impl Request {
         (bytes.len() <= REQUEST_BYTES_MAX).then_some(bytes)
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(bytes);
         if reader.u8()? != VERSION {
             return None;
@@ -121,7 +121,7 @@ fn write_chunk(stream: &mut dyn Write, tag: u8, bytes: &[u8]) -> io::Result<()> 
 }
 
 /// Reads a tag and up to `bytes_max` bytes; `None` where the stream ended before the tag.
-fn read_chunk(stream: &mut dyn Read, bytes_max: usize) -> io::Result<Option<(u8, Vec<u8>)>> {
+pub(crate) fn read_chunk(stream: &mut dyn Read, bytes_max: usize) -> io::Result<Option<(u8, Vec<u8>)>> {
     let mut head = [0; HEAD_BYTES];
     let mut filled = 0;
     while filled < HEAD_BYTES {

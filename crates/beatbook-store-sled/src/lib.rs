@@ -48,6 +48,8 @@ mod disk;
 mod engine;
 mod error;
 mod index;
+#[cfg(feature = "inspect")]
+pub mod inspect;
 mod journal;
 mod random;
 mod seal;

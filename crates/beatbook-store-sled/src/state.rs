@@ -49,7 +49,7 @@ impl State {
         write_atomic(disk, &path, &sealed).map_err(|error| OpenError::io(&path, error))
     }
 
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
         out.u32(self.base_segment).u64(self.base_sequence).u32(self.index);
         match self.closed {
@@ -59,7 +59,7 @@ impl State {
         out.finish()
     }
 
-    fn decode(plain: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(plain: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(plain);
         let (base_segment, base_sequence, index) = (reader.u32()?, reader.u64()?, reader.u32()?);
         let closed = match reader.u8()? {
