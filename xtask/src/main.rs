@@ -5,6 +5,7 @@
 
 mod arrows;
 mod ci;
+mod fuzz;
 mod reliability;
 mod run;
 mod sim;
@@ -37,6 +38,7 @@ fn perform(command: &Command) -> Result<bool, Error> {
     Ok(match command {
         Command::Arrows => arrows::command(&tree)?,
         Command::Ci { quick } => ci::command(&tree, *quick),
+        Command::Fuzz(args) => fuzz::command(&tree, args)?,
         Command::Reliability(arguments) => reliability::command(&tree, arguments)?,
         Command::Sim { args } => sim::command(&tree, args)?,
         Command::Tidy { paths } => tidy::command(&tree, paths)?,
@@ -70,6 +72,12 @@ enum Command {
         #[arg(long)]
         quick: bool,
     },
+    /// Run any bytes through the real code, led by coverage, and see whether a promise breaks
+    ///
+    /// Each target asserts what is promised of what it drives. All share the time. An input that breaks a promise is made
+    /// small and kept under fuzz/regressions, where `cargo test -p beatbook-fuzz` runs it from then on: fix, then
+    /// commit both. What is learnt stays in fuzz/corpus, so that the next run goes on from there.
+    Fuzz(fuzz::Args),
     /// Run the simulator: worlds of devices, a server, disks, links and clocks, with faults
     ///
     /// `cargo xtask sim --seeds 2000` as CI does, `--seed 7` for the story of one, `--planted` to see that every known
@@ -111,6 +119,9 @@ enum Error {
     /// The crate graph could not be read.
     #[error(transparent)]
     Arrows(#[from] arrows::Error),
+    /// Nothing could be fuzzed.
+    #[error(transparent)]
+    Fuzz(#[from] fuzz::Error),
     /// The simulator could not be started.
     #[error(transparent)]
     Sim(#[from] sim::Error),

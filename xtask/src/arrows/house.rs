@@ -79,6 +79,11 @@ pub(super) const HOUSE: &[Room] = &[
         may_name: &[PROTO, CORE, RECORDS, STORE_SLED, SERVER],
     },
     Room {
+        package: "beatbook-fuzz",
+        level: 5,
+        may_name: EVERYTHING,
+    },
+    Room {
         package: "beatbook-tests",
         level: 5,
         may_name: EVERYTHING,
