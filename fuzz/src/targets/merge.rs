@@ -123,7 +123,8 @@ fn history(input: &mut Input<'_>, family: &str, hostile: bool) -> Vec<Revision> 
             counter: counters[book],
         };
         let read = all.values().filter(|other: &&Revision| context.covers(other.dot));
-        let mut lamport = 1 + read.map(|other| other.header.lamport).max().unwrap_or(0);
+        let highest = read.map(|other| other.header.lamport).max().unwrap_or(0);
+        let mut lamport = highest.saturating_add(1);
         if hostile && input.flag() {
             context = (0..input.below(4))
                 .map(|_| Dot {
