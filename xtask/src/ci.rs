@@ -123,13 +123,13 @@ fn steps(quick: bool, has: &dyn Fn(&str) -> bool) -> Vec<Step> {
         name: "test",
         work: Work::Cargo(&["test", "--workspace"], &[]),
     });
-    if has(MUTATION_RUN) {
-        let args = &["test", "--package", "beatbook-proto", "--test", "mutate"];
-        steps.push(Step {
-            name: "mutate",
-            work: Work::Cargo(args, &[("BEATBOOK_FUZZ_SECONDS", "20")]),
-        });
-    }
+    let there = SEARCHES
+        .iter()
+        .filter(|(_, needs, _)| needs.iter().all(|path| has(path)));
+    steps.extend(there.map(|(name, _, args)| Step {
+        name,
+        work: Work::Cargo(args, &[]),
+    }));
     steps
 }
 
@@ -140,8 +140,38 @@ fn said(step: &str, outcome: Result<bool, String>) -> bool {
     })
 }
 
-/// The test that mutates golden frames and demands that decoding never panics.
-const MUTATION_RUN: &str = "proto/tests/mutate.rs";
+/// Searches for what nobody thought of, in a size that CI can bear: name, what has to be there, the command.
+/// CONTRIBUTING.md says how to search longer.
+const SEARCHES: &[(&str, &[&str], &[&str])] = &[
+    (
+        "sim",
+        &["crates/beatbook-sim"],
+        &["xtask", "sim", "--seeds", "2000"],
+    ),
+    (
+        "planted",
+        &["crates/beatbook-sim"],
+        &["xtask", "sim", "--planted"],
+    ),
+    ("images", &[CRASH], &["xtask", "crash", "--images", "300"]),
+    (
+        "kills",
+        &[CRASH, "tests/src/bin/beatbook-crash/kills.rs"],
+        &["xtask", "crash", "--kills", "60"],
+    ),
+    (
+        "flips",
+        &[CRASH, "tests/src/bin/beatbook-crash/flips.rs"],
+        &["xtask", "crash", "--flips", "300"],
+    ),
+    (
+        "fuzz",
+        &["fuzz"],
+        &["xtask", "fuzz", "--seconds", "60", "--seed", "1"],
+    ),
+];
+/// The command that breaks stores.
+const CRASH: &str = "xtask/src/crash.rs";
 
 #[cfg(test)]
 mod tests;

@@ -39,16 +39,16 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// The short run of CI.
-    pub(crate) fn short() -> Self {
-        Self {
-            seconds: SHORT_SECONDS,
-            target: None,
-            input: None,
-            list: false,
-            json: None,
-            seed: Some(1),
+    /// The command that runs the same again.
+    fn command(&self) -> String {
+        let mut command = format!("cargo xtask fuzz --seconds {}", self.seconds);
+        if let Some(target) = &self.target {
+            command.push_str(&format!(" --target {target}"));
         }
+        if let Some(seed) = self.seed {
+            command.push_str(&format!(" --seed {seed}"));
+        }
+        command
     }
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn command(tree: &Tree, args: &Args) -> Result<bool, Error> {
         seconds: began.elapsed().as_secs(),
     };
     if let Some(path) = &args.json {
-        fs::write(path, summary.json()).map_err(|source| Error::file(path, source))?;
+        fs::write(path, summary.json(&args.command())).map_err(|source| Error::file(path, source))?;
     }
     println!("\n{summary}");
     Ok(summary.is_clean())
@@ -339,8 +339,6 @@ const LIST: &str = "fuzz/targets.txt";
 const RSS_MB_MAX: u32 = 1_024;
 /// An input that takes longer has found something, on however slow a machine.
 const INPUT_SECONDS_MAX: u32 = 20;
-/// How long CI looks.
-const SHORT_SECONDS: u64 = 45;
 
 #[cfg(test)]
 mod tests;

@@ -68,7 +68,7 @@ enum Command {
     ///
     /// Every step runs even when an earlier one failed, so that one run shows everything.
     Ci {
-        /// Leave out the slow steps: documentation, the whole test suite, the mutation run
+        /// Leave out the slow steps: documentation, the whole test suite, the simulator, the searches
         #[arg(long)]
         quick: bool,
     },

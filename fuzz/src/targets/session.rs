@@ -271,18 +271,19 @@ impl Play {
                 };
                 self.at_device(InitiatorInput::Frame(Frame::Verdicts(verdicts)));
             }
-            4 => {
-                let code = CloseCode(u16::from(input.byte()));
-                let close = Frame::Close(Close {
-                    code,
-                    retry_after_ms: u32::MAX,
-                });
-                if input.flag() {
-                    self.at_server(ResponderInput::Frame(close));
-                } else {
-                    self.at_device(InitiatorInput::Frame(close));
-                }
-            }
+            _ => self.ended_early(input),
+        }
+    }
+
+    /// A side says that it ends, or is told to.
+    fn ended_early(&mut self, input: &mut Input<'_>) {
+        let close = Frame::Close(Close {
+            code: CloseCode(u16::from(input.byte())),
+            retry_after_ms: u32::MAX,
+        });
+        match input.byte() % 3 {
+            0 => self.at_server(ResponderInput::Frame(close)),
+            1 => self.at_device(InitiatorInput::Frame(close)),
             _ => {
                 let code = CloseCode::GOING_AWAY;
                 self.at_server(ResponderInput::Stop {

@@ -1,9 +1,12 @@
 //! The steps that are meant are the steps that run, and the table counts them.
 
-use super::*;
+use clap::Parser;
 
-fn names(quick: bool, mutation_run: bool) -> Vec<&'static str> {
-    steps(quick, &|path| mutation_run && path == MUTATION_RUN)
+use super::*;
+use crate::Args;
+
+fn names(quick: bool, whole_tree: bool) -> Vec<&'static str> {
+    steps(quick, &|_| whole_tree)
         .iter()
         .map(|step| step.name)
         .collect()
@@ -14,7 +17,8 @@ fn a_whole_run_has_every_step() {
     assert_eq!(
         names(false, true),
         [
-            "fmt", "tidy", "arrows", "clippy", "vectors", "doc", "test", "mutate"
+            "fmt", "tidy", "arrows", "clippy", "vectors", "doc", "test", "sim", "planted", "images", "kills",
+            "flips", "fuzz"
         ]
     );
     assert_eq!(names(false, false).last(), Some(&"test"));
@@ -23,6 +27,20 @@ fn a_whole_run_has_every_step() {
 #[test]
 fn a_quick_run_leaves_the_slow_steps_out() {
     assert_eq!(names(true, true), ["fmt", "tidy", "arrows", "clippy", "vectors"]);
+}
+
+#[test]
+fn every_search_is_a_command_of_this_program() {
+    for step in steps(false, &|path| has_now(path)) {
+        if let Work::Cargo(["xtask", words @ ..], _) = step.work {
+            let words = ["cargo xtask"].into_iter().chain(words.iter().copied());
+            assert!(Args::try_parse_from(words).is_ok(), "{}", step.name);
+        }
+    }
+}
+
+fn has_now(path: &str) -> bool {
+    Tree::locate().is_ok_and(|tree| tree.has(path))
 }
 
 #[test]

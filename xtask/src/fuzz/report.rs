@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use serde_json::json;
+
 /// What looking at one target came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Outcome {
@@ -54,18 +56,6 @@ impl Outcome {
         }
         outcome
     }
-
-    fn json(&self) -> String {
-        format!(
-            "{{\"target\":\"{}\",\"runs\":{},\"edges\":{},\"inputs\":{},\"peak_rss_mb\":{},\"broken\":{}}}",
-            self.target,
-            self.runs,
-            self.edges,
-            self.inputs,
-            self.rss_mb,
-            self.found.is_some()
-        )
-    }
 }
 
 impl Found {
@@ -84,15 +74,43 @@ impl Summary {
         self.outcomes.iter().all(|outcome| outcome.found.is_none())
     }
 
-    /// The figures for programs.
-    pub(super) fn json(&self) -> String {
-        let targets: Vec<String> = self.outcomes.iter().map(Outcome::json).collect();
+    /// The figures for programs, in the form that `cargo xtask reliability` reads; `command` repeats the run.
+    pub(super) fn json(&self, command: &str) -> String {
+        let rows = self.outcomes.iter().map(|outcome| {
+            let broken = outcome.found.is_some();
+            json!([
+                outcome.target,
+                outcome.runs,
+                outcome.edges,
+                outcome.inputs,
+                outcome.rss_mb,
+                broken
+            ])
+        });
+        let object = json!({
+            "name": "fuzz",
+            "command": command,
+            "passed": self.is_clean(),
+            "seconds": self.seconds,
+            "summary": self.line(),
+            "figures": { "targets": self.outcomes.len(), "runs": self.runs(), "broken": self.broken() },
+            "tables": [{
+                "title": "targets",
+                "columns": ["target", "runs", "edges", "inputs", "peak MiB", "broken"],
+                "rows": rows.collect::<Vec<_>>(),
+            }],
+        });
+        format!("{object:#}\n")
+    }
+
+    /// The line that says it all.
+    fn line(&self) -> String {
         format!(
-            "{{\"seconds\":{},\"runs\":{},\"broken\":{},\"targets\":[{}]}}\n",
+            "{} targets, {} s, {} runs, {} broken",
+            self.outcomes.len(),
             self.seconds,
-            self.runs(),
-            self.broken(),
-            targets.join(",")
+            grouped(self.runs()),
+            self.broken()
         )
     }
 
@@ -137,14 +155,7 @@ impl fmt::Display for Summary {
                 }
             }
         }
-        write!(
-            f,
-            "{} targets, {} s, {} runs, {} broken",
-            self.outcomes.len(),
-            self.seconds,
-            grouped(self.runs()),
-            self.broken()
-        )
+        f.write_str(&self.line())
     }
 }
 
