@@ -46,7 +46,7 @@ pub enum AnchorState {
         /// What differs.
         why: &'static str,
     },
-    /// The store has had an anchor, and it is gone: the store may be a copy.
+    /// The store has had an anchor, and it is gone or does not open: the store may be a copy.
     Missing,
     /// The store was opened without an anchor.
     Unused,
@@ -98,12 +98,8 @@ impl Anchor {
             Err(error) => return Err(OpenError::io(&path, error)),
             Ok(_) if !had_one => (AnchorState::Fresh, fresh),
             Ok(bytes) => match sealer.open(PLACE, &bytes).and_then(|plain| Held::decode(&plain)) {
-                None => (
-                    AnchorState::Mismatch {
-                        why: "the anchor does not open with the key of this store",
-                    },
-                    fresh,
-                ),
+                // Damaged, or put there for another store: it says nothing of this one.
+                None => (AnchorState::Missing, fresh),
                 Some(held) => (held.judge(store_id, prior), held),
             },
         };

@@ -15,8 +15,8 @@ pub enum OpenError {
         /// The folder.
         path: PathBuf,
     },
-    /// A file does not hold what was written to it: keep the folder as it is, and restore a backup or enrol anew.
-    #[error("{} is damaged at byte {offset} ({what}); keep the folder as it is, and restore from a backup or enrol again", file.display())]
+    /// A file does not hold what was written to it: keep the folder as it is and call [`crate::Store::repair`].
+    #[error("{} is damaged at byte {offset} ({what}); keep the folder as it is and repair the store", file.display())]
     Damaged {
         /// The damaged file.
         file: PathBuf,
@@ -48,9 +48,9 @@ pub enum OpenError {
         /// The process that wrote the lock, 0 if it is not known.
         pid: u32,
     },
-    /// The index is lost and the journal does not reach back to the start: open with [`crate::Options::repair`]
-    /// to go on with what the journal holds, and fetch the rest again.
-    #[error("the index {} cannot be used ({why}) and the journal begins after entry {lost_before}; restore a backup, or open with repair and fetch again what came before", index.display())]
+    /// The index is lost and the journal does not reach back to the start: call [`crate::Store::repair`] with a
+    /// backup, or open with [`crate::Options::repair`] to go on with what the journal alone holds.
+    #[error("the index {} cannot be used ({why}) and the journal begins after entry {lost_before}; repair the store with its last backup", index.display())]
     NeedsRepair {
         /// The index, set aside by the repair and never deleted.
         index: PathBuf,
@@ -159,6 +159,31 @@ pub enum RestoreError {
     /// The store could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Why a store was not repaired. What is damaged lies where it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RepairError {
+    /// The backup that was given cannot be used.
+    #[error(transparent)]
+    Backup(#[from] RestoreError),
+    /// Neither the index nor the journal holds the beginning: give a backup of this store, or set up anew.
+    #[error(
+        "{} cannot be used ({index_why}), and of the journal only what came after entry {journal_after} can be read; \
+         repair again with a backup of this store", index.display()
+    )]
+    NothingWhole {
+        /// The index.
+        index: PathBuf,
+        /// What is wrong with it.
+        index_why: String,
+        /// The journal holds nothing up to this sequence.
+        journal_after: u64,
+    },
+    /// The store could not be opened, and not for damage.
+    #[error(transparent)]
+    Open(#[from] OpenError),
 }
 
 /// True where the system says that there is no space left.

@@ -18,6 +18,8 @@ use zeroize::Zeroizing;
 
 use crate::codec::{Reader, Writer};
 use crate::engine::{RowBatch, RowRange, Rows};
+use crate::error::OpenError;
+use crate::journal::frame::Opening;
 use crate::seal::{NONCE_BYTES, Purpose, SEAL_BYTES, Sealer, StoreKey};
 use crate::totals::{RowHasher, Totals};
 
@@ -34,6 +36,8 @@ pub const VALUE_BYTES_MAX: usize = 1 << 20;
 
 /// The row that says up to which journal frame the index has been written. Not a table, not in the totals.
 const APPLIED: &[u8] = &[0x7f];
+/// The row that says what the index held when it was last made durable. Not a table, not in the totals.
+const PROOF: &[u8] = &[0x7e];
 /// Rows of one batch while copying.
 const COPY_ROWS: usize = 512;
 const SINGLE: u8 = 1;
@@ -51,6 +55,17 @@ pub(crate) struct Seals {
     sealer: Sealer,
     nonce: Zeroizing<[u8; 32]>,
     pub(crate) hasher: RowHasher,
+}
+
+/// What an index held when it was last made durable: it can be checked without the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Proof {
+    /// Sequence of the last journal frame before it.
+    pub(crate) sequence: u64,
+    /// Sequence of the last commit that had been applied.
+    pub(crate) applied: u64,
+    pub(crate) opening: Opening,
+    pub(crate) totals: Totals,
 }
 
 /// Sees one row and its sealed value.
@@ -186,9 +201,54 @@ impl Index {
             .ok_or_else(|| corrupt(APPLIED, "seal does not open"))
     }
 
+    /// Writes down what the index holds, to be made durable with it.
+    pub(crate) fn prove(&self, proof: &Proof) -> Result<(), StoreError> {
+        let mut plain = Writer::default();
+        plain.u64(proof.sequence).u64(proof.applied);
+        proof.opening.encode(&mut plain);
+        proof.totals.encode(|_| true, &mut plain);
+        let sealed = self
+            .seals
+            .sealer
+            .seal(PROOF, &plain.finish())
+            .map_err(|_| crate::error::no_random())?;
+        let mut batch = RowBatch::default();
+        batch.insert(PROOF.to_vec(), sealed);
+        self.rows.apply(batch)
+    }
+
+    /// What the index held when it was last made durable, if it says so.
+    pub(crate) fn proof(&self) -> Result<Option<Proof>, StoreError> {
+        let Some(sealed) = self.raw(PROOF)? else {
+            return Ok(None);
+        };
+        let plain = self.seals.sealer.open(PROOF, &sealed);
+        let proof = plain.and_then(|plain| {
+            let mut reader = Reader::new(&plain);
+            let (sequence, applied) = (reader.u64()?, reader.u64()?);
+            let opening = Opening::decode(&mut reader)?;
+            let mut totals = Totals::default();
+            totals.decode_over(&mut reader)?;
+            Some(Proof {
+                sequence,
+                applied,
+                opening,
+                totals,
+            })
+        });
+        proof
+            .map(Some)
+            .ok_or_else(|| corrupt(PROOF, "seal does not open"))
+    }
+
     /// Makes everything that was applied durable.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
         self.rows.flush()
+    }
+
+    /// Closes the index, and returns when its folder may be renamed.
+    pub(crate) fn close(self) -> Result<(), OpenError> {
+        self.rows.close()
     }
 
     /// Counts and hashes every row.
@@ -220,7 +280,7 @@ impl Index {
     pub(crate) fn each_row(&self, visit: &mut SealedVisit<'_>) -> Result<(), StoreError> {
         let all = (Bound::Unbounded, Bound::Unbounded);
         self.rows.visit(all, &mut |row, sealed| {
-            if row != APPLIED {
+            if is_of_a_table(row) {
                 visit(row, sealed)?;
             }
             Ok(ControlFlow::Continue(()))
@@ -235,12 +295,19 @@ impl Index {
             return Ok(found);
         }
         self.rows.visit((from, Bound::Unbounded), &mut |row, sealed| {
-            if row != APPLIED {
+            if is_of_a_table(row) {
                 found.push((row.to_vec(), sealed.to_vec()));
             }
             Ok(until(found.len() >= limit))
         })?;
         Ok(found)
+    }
+
+    /// Counts rows in that are not in the index yet.
+    pub(crate) fn count_in(&self, rows: &Pairs, totals: &mut Totals) {
+        for (row, sealed) in rows {
+            totals.add(&self.seals.hasher, row, sealed);
+        }
     }
 
     /// Takes rows that another index of this store sealed.
@@ -263,8 +330,10 @@ impl Index {
             Ok(())
         })?;
         // The copy knows as much of the journal as its source did.
-        if let Some(applied) = self.raw(APPLIED)? {
-            batch.insert(APPLIED.to_vec(), applied);
+        for row in [APPLIED, PROOF] {
+            if let Some(sealed) = self.raw(row)? {
+                batch.insert(row.to_vec(), sealed);
+            }
         }
         new.rows.apply(batch)
     }
@@ -358,6 +427,10 @@ pub(crate) fn check_limits(writes: &WriteSet) -> Result<usize, StoreError> {
         bytes += key.len() + value_bytes + SEAL_BYTES;
     }
     Ok(bytes)
+}
+
+fn is_of_a_table(row: &[u8]) -> bool {
+    row != APPLIED && row != PROOF
 }
 
 fn until(enough: bool) -> ControlFlow<()> {

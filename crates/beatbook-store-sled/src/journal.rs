@@ -6,6 +6,7 @@
 
 pub(crate) mod frame;
 pub(crate) mod segment;
+pub(crate) mod survey;
 #[cfg(test)]
 mod tests;
 
@@ -256,6 +257,7 @@ impl Recovered {
         };
         for walk in walks {
             let path = segment_path(dir, walk.header.number);
+            let mut has_rows = false;
             for (sequence, entry) in walk.entries {
                 found.is_new = false;
                 match entry {
@@ -264,6 +266,7 @@ impl Recovered {
                         found.opening = Some(opening);
                         found.totals = *totals;
                         found.replay.clear();
+                        has_rows = false;
                     }
                     Entry::Commit(_) if is_planted(Bug::ReplaySkipped) && found.replay.len() % 4 == 3 => {}
                     Entry::Commit(commit) => {
@@ -274,8 +277,16 @@ impl Recovered {
                             .ok_or_else(|| OpenError::damaged(&path, 0, "totals do not decode"))?;
                         found.replay.push((sequence, commit));
                     }
+                    Entry::Rows(_) => has_rows = true,
                     Entry::Footer | Entry::End => {}
                 }
+            }
+            if has_rows {
+                return Err(OpenError::damaged(
+                    &path,
+                    0,
+                    "rows without the checkpoint after them",
+                ));
             }
         }
         Ok(found)
@@ -337,6 +348,13 @@ impl Source<'_> {
             }
         }
         Ok(previous.map_or(after, |(sequence, _)| sequence))
+    }
+
+    /// True where the journal begins with the rows of everything that came before it.
+    pub(crate) fn begins_with_rows(&self, state: &State) -> bool {
+        let first = state.base_sequence.saturating_add(1);
+        self.walk(state.base_segment, first)
+            .is_ok_and(|walk| matches!(walk.entries.first(), Some((_, Entry::Rows(_)))))
     }
 
     /// Walks back from the last segment to the one with the last checkpoint, newest first.

@@ -12,7 +12,7 @@
 //! | `format` | the version of all of this, in words |
 //! | `vault`, `vault.copy` | the store key, wrapped by the PIN or the keystore's key |
 //! | `state` | where the journal begins, which index is in use, how the journal ended |
-//! | `journal/*.seg` | every commit since the last release |
+//! | `journal/*.seg` | every commit since the last release; `journal-*` after a repair |
 //! | `index-*` | sled; can be made anew from the journal |
 //! | `aside/` | what was damaged; never deleted by the store |
 //! | `lock` | held by the process that has the store open |
@@ -61,11 +61,11 @@ mod vault;
 pub use anchor::{AnchorPlace, AnchorState};
 pub use disk::{Disk, DiskFile, DiskLock, LockError, RealDisk};
 pub use engine::{Engine, ModelEngine, RowBatch, RowRange, RowVisit, Rows, SledEngine};
-pub use error::{BackupError, OpenError, RestoreError};
+pub use error::{BackupError, OpenError, RepairError, RestoreError};
 pub use index::{KEY_BYTES_MAX, VALUE_BYTES_MAX};
 pub use random::{Random, SystemRandom};
 pub use store::{
-    BackupProgress, BackupReport, Job, Leases, OpenReport, Options, Rebuilt, RestoreReport, Size, Solo,
-    Store, VerifyReport,
+    BackupProgress, BackupReport, Job, Leases, Lost, Mended, OpenReport, Options, Rebuilt, RepairReport,
+    RepairSource, RestoreReport, Size, Solo, Store, VerifyReport,
 };
 pub use vault::{PinCost, Unlock};

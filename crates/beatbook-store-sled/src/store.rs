@@ -3,6 +3,7 @@
 pub(crate) mod committer;
 mod copying;
 mod opening;
+mod repair;
 mod report;
 pub(crate) mod shared;
 mod solo;
@@ -28,6 +29,7 @@ use crate::store::shared::Shared;
 use crate::vault::{PinCost, Unlock, beside};
 
 pub use copying::{BackupProgress, BackupReport, RestoreReport};
+pub use repair::{Lost, Mended, RepairReport, RepairSource};
 pub use report::{OpenReport, Rebuilt, Size, VerifyReport};
 pub use solo::{Job, Leases, Solo};
 
@@ -133,7 +135,7 @@ impl Store {
 
     /// True where a store has been made in `dir`.
     pub fn exists(dir: impl AsRef<Path>) -> bool {
-        crate::state::has_format(&RealDisk, dir.as_ref())
+        crate::state::is_store(&RealDisk, dir.as_ref())
     }
 
     /// Runs `f` over one consistent durable state. Commits wait meanwhile; `f` must not call the store.

@@ -10,6 +10,9 @@ use crate::codec::{Reader, Writer};
 /// Number of tables that have totals.
 pub(crate) const TABLES: usize = beatbook_core::store::Table::ALL.len();
 
+/// Length of the totals of one table as they are written, without its number.
+const TOTAL_BYTES: usize = 8 + 8 + 32;
+
 /// Totals of one table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Total {
@@ -95,6 +98,48 @@ impl Totals {
     fn of_row(&mut self, key: &[u8]) -> Option<&mut Total> {
         let table = key.first()? & !crate::index::FURTHER_PART;
         self.0.get_mut(usize::from(table))
+    }
+}
+
+/// Totals of which those of some tables are not known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known {
+    totals: Totals,
+    known: [bool; TABLES],
+}
+
+impl Known {
+    /// Every table is known.
+    pub(crate) fn all(totals: Totals) -> Self {
+        Self {
+            totals,
+            known: [true; TABLES],
+        }
+    }
+
+    /// Takes over the totals of the tables that a commit touched.
+    pub(crate) fn take(&mut self, encoded: &[u8]) -> Option<()> {
+        let mut reader = Reader::new(encoded);
+        self.totals.decode_over(&mut reader)?;
+        let mut reader = Reader::new(encoded);
+        for _ in 0..reader.u8()? {
+            *self.known.get_mut(usize::from(reader.u8()?))? = true;
+            reader.raw(TOTAL_BYTES)?;
+        }
+        Some(())
+    }
+
+    /// True where every table is known.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.known.iter().all(|known| *known)
+    }
+
+    /// True where a known table has other totals in `found`.
+    pub(crate) fn contradicts(&self, found: &Totals) -> bool {
+        let tables = self.totals.0.iter().zip(&found.0).zip(&self.known);
+        tables
+            .into_iter()
+            .any(|((ours, theirs), known)| *known && ours != theirs)
     }
 }
 

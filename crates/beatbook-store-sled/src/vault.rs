@@ -15,12 +15,14 @@ use crate::disk::{Disk, write_atomic};
 use crate::error::OpenError;
 use crate::random::{Random, draw};
 use crate::seal::{SEAL_BYTES, Sealer, StoreKey};
+use crate::store::{Mended, RepairSource};
 
 #[cfg(test)]
 mod tests;
 
 const MAGIC: &[u8; 8] = b"BEATVLT1";
-const COPIES: [&str; 2] = ["vault", "vault.copy"];
+/// The names of the two copies.
+pub(crate) const COPIES: [&str; 2] = ["vault", "vault.copy"];
 const SECRET_MAGIC: &[u8; 8] = b"BEATSEC1";
 const CHECKSUM_BYTES: usize = 4;
 /// More than this is no cost that a release has ever used.
@@ -152,6 +154,11 @@ impl Vault {
 
     /// Reads the vault of a store, and mends the copy that is missing or differs.
     pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> Result<Self, OpenError> {
+        Self::read_and_mend(disk, dir).map(|(vault, _)| vault)
+    }
+
+    /// As [`Vault::read`], with the copies that were mended.
+    pub(crate) fn read_and_mend(disk: &dyn Disk, dir: &Path) -> Result<(Self, Vec<Mended>), OpenError> {
         let [first, second] = COPIES.map(|name| disk.read(&dir.join(name)));
         let path = dir.join(COPIES[0]);
         let found = [&first, &second]
@@ -165,13 +172,18 @@ impl Vault {
             });
         };
         let bytes = vault.encode();
+        let mut mended = Vec::new();
         for (name, copy) in COPIES.iter().zip([first, second]) {
-            if copy.ok().as_ref() != Some(&bytes) {
-                let path = dir.join(name);
-                write_atomic(disk, &path, &bytes).map_err(|error| OpenError::io(&path, error))?;
-            }
+            let what = match copy {
+                Ok(copy) if copy == bytes => continue,
+                Ok(_) => "it does not hold",
+                Err(_) => "the file is missing",
+            };
+            let path = dir.join(name);
+            write_atomic(disk, &path, &bytes).map_err(|error| OpenError::io(&path, error))?;
+            mended.push(Mended::new(&path, what, RepairSource::Copy));
         }
-        Ok(vault)
+        Ok((vault, mended))
     }
 
     /// Writes both copies.

@@ -49,7 +49,7 @@ impl Shelf<'_> {
             index.flush().map_err(|error| in_open(&error))?;
             Ok(filled)
         })?;
-        index.rows.close()?;
+        index.close()?;
         // A folder of this name was never named in the state, so it has never been the index.
         if disk.exists(&path) {
             disk.remove_dir_all(&path).map_err(io)?;

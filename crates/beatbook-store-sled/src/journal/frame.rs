@@ -1,6 +1,6 @@
 //! One frame of the journal: its bytes, its seal, and what it says.
 
-use beatbook_core::store::{Table, WriteSet};
+use beatbook_core::store::{Pairs, Table, WriteSet};
 use zeroize::Zeroizing;
 
 use crate::codec::{Reader, Writer};
@@ -44,6 +44,9 @@ pub(crate) enum Entry {
     Footer,
     /// The store was closed.
     End,
+    /// Sealed rows of the index, as they are. Where a journal begins with these, up to its first checkpoint, it holds
+    /// everything although it does not begin with the store.
+    Rows(Pairs),
 }
 
 /// The open id and whether the store has an anchor.
@@ -103,6 +106,19 @@ impl Keys {
         Ok((body.len() + CHECKSUM_BYTES, self.after(body), plain))
     }
 
+    /// Opens a frame at the start of `bytes` wherever in its segment that is: its length, sequence and plain bytes.
+    pub(crate) fn open_alone(&self, segment: u32, bytes: &[u8]) -> Option<(usize, u64, Vec<u8>)> {
+        let mut reader = Reader::new(checked(bytes).ok()?);
+        reader.u32()?;
+        let place = Place {
+            segment,
+            sequence: reader.u64()?,
+            previous: reader.array()?,
+        };
+        let (length, _, plain) = self.open(place, bytes).ok()?;
+        Some((length, place.sequence, plain))
+    }
+
     fn after(&self, frame: &[u8]) -> Chain {
         *blake3::keyed_hash(&self.chain, frame).as_bytes()
     }
@@ -132,6 +148,12 @@ impl Entry {
             }
             Self::Footer => drop(out.u8(4)),
             Self::End => drop(out.u8(5)),
+            Self::Rows(rows) => {
+                out.u8(6).u32(rows.len() as u32);
+                for (row, sealed) in rows {
+                    out.bytes(row).bytes(sealed);
+                }
+            }
         }
         out.finish()
     }
@@ -149,6 +171,13 @@ impl Entry {
             }
             4 => Self::Footer,
             5 => Self::End,
+            6 => {
+                let mut rows = Vec::new();
+                for _ in 0..reader.u32()? {
+                    rows.push((reader.bytes()?.to_vec(), reader.bytes()?.to_vec()));
+                }
+                Self::Rows(rows)
+            }
             _ => return None,
         };
         reader.end()?;
@@ -157,11 +186,11 @@ impl Entry {
 }
 
 impl Opening {
-    fn encode(&self, out: &mut Writer) {
+    pub(crate) fn encode(&self, out: &mut Writer) {
         out.raw(&self.id).u8(u8::from(self.anchored));
     }
 
-    fn decode(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(crate) fn decode(reader: &mut Reader<'_>) -> Option<Self> {
         Some(Self {
             id: reader.array()?,
             anchored: reader.u8()? != 0,

@@ -17,7 +17,7 @@ fn state() -> State {
         base_segment: 1,
         base_sequence: 0,
         index: 1,
-        closed: None,
+        ..State::default()
     }
 }
 

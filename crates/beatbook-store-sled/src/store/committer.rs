@@ -10,7 +10,7 @@ use beatbook_core::planted::{Bug, is_planted};
 use beatbook_core::store::{Durable, StoreError, Transaction, WriteSet};
 
 use crate::disk::DiskLock;
-use crate::index::{check_limits, index_path};
+use crate::index::{Proof, check_limits, index_path};
 use crate::journal::frame::{Commit, Entry, Opening};
 use crate::journal::{AppendError, Journal};
 use crate::random::draw;
@@ -262,6 +262,12 @@ impl Committer {
         let totals: Totals = {
             let live = shared.live.read();
             let index = live.index.as_ref().ok_or_else(closed)?;
+            index.prove(&Proof {
+                sequence: live.sequence,
+                applied: index.applied()?,
+                opening: self.opening,
+                totals: live.totals,
+            })?;
             if !is_planted(Bug::CheckpointBeforeFlush) {
                 index.flush()?;
             }
@@ -336,7 +342,7 @@ impl Committer {
         let shared = Arc::clone(&self.shared);
         let mut anchor = shared.anchor.lock();
         let Some(anchor) = anchor.as_mut() else {
-            return Ok(());
+            return self.settle();
         };
         let id = draw(shared.key.random.as_ref()).map_err(|_| crate::error::no_random())?;
         anchor
@@ -348,6 +354,24 @@ impl Committer {
         self.opening = opening;
         anchor.confirm(id).map_err(|error| error.in_store())?;
         anchor.state = crate::anchor::AnchorState::Matches;
+        self.settle()
+    }
+
+    /// Writes down that what a repair lost has been dealt with.
+    fn settle(&self) -> Result<(), StoreError> {
+        let shared = &self.shared;
+        let mut state = shared.state.lock();
+        if !state.lost {
+            return Ok(());
+        }
+        let later = crate::state::State {
+            lost: false,
+            ..state.clone()
+        };
+        later
+            .write(shared.disk.as_ref(), &shared.dir, &shared.key)
+            .map_err(|error| error.in_store())?;
+        *state = later;
         Ok(())
     }
 
@@ -364,8 +388,13 @@ impl Committer {
         self.checkpoint()?;
         let sequence = self.append(Entry::End)?;
         let shared = Arc::clone(&self.shared);
+        let applied = {
+            let live = shared.live.read();
+            live.index.as_ref().ok_or_else(closed)?.applied()?
+        };
         let mut state = shared.state.lock();
         state.closed = Some((sequence, self.journal.chain()));
+        state.applied = applied;
         state
             .write(shared.disk.as_ref(), &shared.dir, &shared.key)
             .map_err(|error| error.in_store())

@@ -11,7 +11,7 @@ use beatbook_core::store::StoreError;
 
 use crate::backup::{BackupReader, BackupWriter, Chunk, Ending};
 use crate::error::{BackupError, OpenError, RestoreError};
-use crate::index::{Index, Seals, Shelf, index_path};
+use crate::index::{Index, Proof, Seals, Shelf, index_path};
 use crate::journal::frame::{Entry, Keys, Opening};
 use crate::journal::{Journal, Source};
 use crate::random::draw;
@@ -179,10 +179,10 @@ fn copy_commits(shared: &Shared, writer: &mut BackupWriter<'_>, after: u64) -> R
     };
     // Segments are removed only under this lock.
     let state = shared.state.lock();
-    let dir = shared.journal_dir();
+    let dir = &shared.journal_dir;
     let source = Source {
         disk: shared.disk.as_ref(),
-        dir: &dir,
+        dir,
         keys: &shared.journal_keys,
     };
     let mut failed = None;
@@ -224,23 +224,32 @@ fn restore_aside(
         options,
         seals: &Seals::new(&key),
     };
-    let ending = shelf.build_aside(1, |index| fill(index, &mut reader, &key))?;
+    // A new open id: this store is not the one that its anchor means.
+    let id = draw(options.random.as_ref()).map_err(|_| OpenError::Random)?;
+    let (ending, opening) = shelf.build_aside(1, |index| {
+        let ending = fill(index, &mut reader, &key)?;
+        let opening = Opening {
+            id,
+            anchored: ending.anchored,
+        };
+        index.prove(&Proof {
+            sequence: ending.sequence,
+            applied: index.applied()?,
+            opening,
+            totals: ending.totals,
+        })?;
+        Ok::<_, RestoreError>((ending, opening))
+    })?;
     let state = State {
         base_segment: 1,
         base_sequence: ending.sequence,
         index: 1,
-        closed: None,
+        ..State::default()
     };
     lay_out(aside, &vault, &key, &state, options)?;
-    // A new open id: this store is not the one that its anchor means.
-    let id = draw(options.random.as_ref()).map_err(|_| OpenError::Random)?;
-    let opening = Opening {
-        id,
-        anchored: ending.anchored,
-    };
     let (mut journal, _) = Journal::open(
         Arc::clone(&options.disk),
-        &aside.join("journal"),
+        &state.journal_dir(aside),
         Keys::new(&key),
         &state,
         options.segment_bytes,
@@ -255,7 +264,11 @@ fn restore_aside(
 }
 
 /// Fills an empty index from a backup and checks that the result is what the backup says.
-fn fill(index: &Index, reader: &mut BackupReader<'_>, key: &StoreKey) -> Result<Ending, RestoreError> {
+pub(super) fn fill(
+    index: &Index,
+    reader: &mut BackupReader<'_>,
+    key: &StoreKey,
+) -> Result<Ending, RestoreError> {
     let sealer = key.sealer(Purpose::Backup);
     let Chunk::Start(mut last) = reader.chunk(&sealer)? else {
         return Err(reader.damaged("it does not begin with its start"));

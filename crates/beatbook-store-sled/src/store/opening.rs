@@ -8,6 +8,7 @@ use beatbook_core::planted::{Bug, is_planted};
 use beatbook_core::store::StoreError;
 
 use crate::anchor::{Anchor, AnchorState};
+use crate::aside::set_aside;
 use crate::disk::{Disk, DiskLock, LockError, sync_parent};
 use crate::error::OpenError;
 use crate::index::{Index, Seals, Shelf, index_path};
@@ -15,9 +16,10 @@ use crate::journal::frame::{Entry, Keys, Opening};
 use crate::journal::{AppendError, Journal, Recovered, Source};
 use crate::random::draw;
 use crate::seal::StoreKey;
-use crate::state::{State, check_format, write_format};
+use crate::state::{State, check_format, journal_number, write_format};
 use crate::store::Options;
 use crate::store::committer::Committer;
+use crate::store::repair::Mended;
 use crate::store::report::{OpenReport, Rebuilt};
 use crate::store::shared::{Live, Parts, Shared};
 use crate::totals::Totals;
@@ -38,7 +40,7 @@ pub(super) fn create(dir: &Path, unlock: &Unlock, options: &Options) -> Result<(
         base_segment: 1,
         base_sequence: 0,
         index: 1,
-        closed: None,
+        ..State::default()
     };
     lay_out(&aside, &vault, &key, &state, options)?;
     put_in_place(disk, &aside, dir)
@@ -78,7 +80,7 @@ pub(super) fn lay_out(
     state.write(disk, aside, key)?;
     Journal::create(
         disk,
-        &aside.join("journal"),
+        &state.journal_dir(aside),
         state.base_segment,
         state.base_sequence,
     )?;
@@ -95,7 +97,7 @@ pub(super) fn put_in_place(disk: &dyn Disk, aside: &Path, dir: &Path) -> Result<
 }
 
 /// Takes the lock of the store in `dir`.
-fn lock(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn DiskLock>, OpenError> {
+pub(super) fn lock(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn DiskLock>, OpenError> {
     let path = dir.join("lock");
     disk.lock(&path).map_err(|error| match error {
         LockError::Held { pid } => OpenError::Locked { pid },
@@ -111,13 +113,13 @@ pub(super) fn open(
     let disk = options.disk.as_ref();
     check_format(disk, dir)?;
     let lock = lock(disk, dir)?;
-    let vault = Vault::read(disk, dir)?;
+    let (vault, mended) = Vault::read_and_mend(disk, dir)?;
     let key = vault.open(unlock, &options.secret_path(dir), disk, &options.random)?;
     let state = State::read(disk, dir, &key)?;
     let keys = Keys::new(&key);
     let (journal, recovered) = Journal::open(
         Arc::clone(&options.disk),
-        &dir.join("journal"),
+        &state.journal_dir(dir),
         keys.clone(),
         &state,
         options.segment_bytes,
@@ -139,7 +141,13 @@ pub(super) fn open(
     // Before the first append: from here on a torn tail is possible.
     state.write(disk, dir, &key)?;
     shelf.clear_leftovers(state.index)?;
-    let anchor = read_anchor(dir, &options, &key, vault.store_id, recovered.opening)?;
+    clear_journals(disk, dir, state.journal)?;
+    let mut anchor = read_anchor(dir, &options, &key, vault.store_id, recovered.opening)?;
+    if let Some(anchor) = anchor.as_mut().filter(|_| state.lost) {
+        anchor.state = AnchorState::Mismatch {
+            why: "a repair of the store lost something",
+        };
+    }
     let live = Live {
         index: Some(opened.index),
         totals: opened.totals,
@@ -162,7 +170,17 @@ pub(super) fn open(
         released: 0,
         lock,
     };
-    begin(committer, &recovered, opened.rebuilt)
+    begin(committer, &recovered, opened.rebuilt, mended)
+}
+
+/// Sets journals aside that a kill in a repair left beside the one that the state names.
+fn clear_journals(disk: &dyn Disk, dir: &Path, named: u32) -> Result<(), OpenError> {
+    for name in disk.list(dir).map_err(|error| OpenError::io(dir, error))? {
+        if journal_number(&name).is_some_and(|number| number != named) {
+            set_aside(disk, dir, &dir.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads the anchor of a store that has one.
@@ -184,6 +202,7 @@ fn begin(
     mut committer: Committer,
     recovered: &Recovered,
     rebuilt: Option<Rebuilt>,
+    mended: Vec<Mended>,
 ) -> Result<(Committer, OpenReport), OpenError> {
     let anchor = announce(&mut committer, recovered.opening.unwrap_or_default())?;
     if rebuilt.is_some() || !recovered.replay.is_empty() {
@@ -197,6 +216,8 @@ fn begin(
         cut_bytes: recovered.cut_bytes,
         replayed: recovered.replay.len() as u64,
         rebuilt,
+        mended,
+        lost: committer.shared.state.lock().lost,
         sequence,
     };
     Ok((committer, report))
@@ -220,7 +241,7 @@ fn announce(committer: &mut Committer, prior: Opening) -> Result<AnchorState, Op
         .append(&[Entry::Open(opening)])
         .map_err(|error| match error {
             AppendError::Full => OpenError::DiskFull,
-            AppendError::Unknown(reason) => OpenError::io(&shared.journal_dir(), io::Error::other(reason)),
+            AppendError::Unknown(reason) => OpenError::io(&shared.journal_dir, io::Error::other(reason)),
         })?;
     committer.opening = opening;
     match anchor.as_mut() {
@@ -279,7 +300,7 @@ impl Work<'_> {
         if index.applied().map_err(|error| in_open(path, &error))? > end {
             // Not the index is at fault here: it proves that the journal once was longer.
             return Err(OpenError::damaged(
-                &self.shelf.dir.join("journal"),
+                &self.journal_dir(),
                 0,
                 "frames are missing at its end",
             ));
@@ -305,7 +326,8 @@ impl Work<'_> {
         end: u64,
     ) -> Result<Opened, OpenError> {
         let base = self.state.base_sequence;
-        if base > 0 && !self.shelf.options.repair {
+        let reaches_back = base == 0 || self.source(&self.journal_dir()).begins_with_rows(&self.state);
+        if !reaches_back && !self.shelf.options.repair {
             return Err(OpenError::NeedsRepair {
                 index: old.to_path_buf(),
                 why,
@@ -314,9 +336,9 @@ impl Work<'_> {
         }
         let (damaged, number) = (self.state.index, self.state.index + 1);
         let totals = self.build(number, base, end)?;
-        if base == 0 && totals.difference(&recovered.totals).is_some() {
+        if reaches_back && totals.difference(&recovered.totals).is_some() {
             return Err(OpenError::damaged(
-                &self.shelf.dir.join("journal"),
+                &self.journal_dir(),
                 0,
                 "an index made from it differs from what the journal says",
             ));
@@ -333,31 +355,33 @@ impl Work<'_> {
                     .exists(old)
                     .then(|| self.shelf.set_aside(damaged))
                     .transpose()?,
-                lost_before: (base > 0).then_some(base),
+                lost_before: (!reaches_back).then_some(base),
             }),
         })
     }
 
     fn build(&self, number: u32, base: u64, end: u64) -> Result<Totals, OpenError> {
-        let journal = self.shelf.dir.join("journal");
-        let source = Source {
-            disk: self.disk(),
-            dir: &journal,
-            keys: self.keys,
-        };
+        let journal = self.journal_dir();
+        let source = self.source(&journal);
         self.shelf.build_aside(number, |index| {
             let mut totals = Totals::default();
             source.each(&self.state, (base, end), &mut |sequence, entry| {
-                let Entry::Commit(commit) = entry else {
-                    return Ok(());
-                };
-                index
-                    .plan(&commit.salt, &commit.writes, &mut totals)
-                    .and_then(|plan| index.apply(plan, sequence))
-                    .map_err(|error| in_open(self.shelf.dir, &error))
+                replay(index, sequence, entry, &mut totals).map_err(|error| in_open(self.shelf.dir, &error))
             })?;
             Ok(totals)
         })
+    }
+
+    fn journal_dir(&self) -> PathBuf {
+        self.state.journal_dir(self.shelf.dir)
+    }
+
+    fn source<'b>(&'b self, journal: &'b Path) -> Source<'b> {
+        Source {
+            disk: self.disk(),
+            dir: journal,
+            keys: self.keys,
+        }
     }
 
     fn disk(&self) -> &dyn Disk {
@@ -365,8 +389,28 @@ impl Work<'_> {
     }
 }
 
+/// Brings an index that holds everything before `sequence` past it, and moves `totals` with it.
+pub(super) fn replay(
+    index: &Index,
+    sequence: u64,
+    entry: Entry,
+    totals: &mut Totals,
+) -> Result<(), StoreError> {
+    match entry {
+        Entry::Commit(commit) => {
+            let plan = index.plan(&commit.salt, &commit.writes, totals)?;
+            index.apply(plan, sequence)
+        }
+        Entry::Rows(rows) => {
+            index.count_in(&rows, totals);
+            index.insert_rows(rows)
+        }
+        Entry::Checkpoint(..) | Entry::End | Entry::Footer | Entry::Open(_) => Ok(()),
+    }
+}
+
 /// True where making the index anew would not help: try again when the cause is gone.
-fn is_passing(error: &OpenError) -> bool {
+pub(super) fn is_passing(error: &OpenError) -> bool {
     match error {
         OpenError::DiskFull | OpenError::Damaged { .. } => true,
         OpenError::Io { source, .. } => matches!(

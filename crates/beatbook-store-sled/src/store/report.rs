@@ -6,6 +6,7 @@ use crate::anchor::AnchorState;
 use crate::error::OpenError;
 use crate::index::index_path;
 use crate::journal::Source;
+use crate::store::repair::Mended;
 use crate::store::shared::{Shared, closed};
 
 /// What opening a store found and did.
@@ -20,6 +21,11 @@ pub struct OpenReport {
     pub replayed: u64,
     /// Set where the index was lost and made anew.
     pub rebuilt: Option<Rebuilt>,
+    /// Small files that were damaged and have been mended.
+    pub mended: Vec<Mended>,
+    /// A repair lost something that nobody has dealt with: it stays set until the anchor is adopted. On a device its
+    /// anchor does not match for as long; a server begins a new epoch.
+    pub lost: bool,
     /// Sequence of the last journal frame.
     pub sequence: u64,
 }
@@ -65,7 +71,7 @@ pub struct Size {
 pub(super) fn size(shared: &Shared) -> Size {
     let totals = shared.live.read().totals;
     Size {
-        journal_bytes: shared.disk.disk_bytes(&shared.journal_dir()),
+        journal_bytes: shared.disk.disk_bytes(&shared.journal_dir),
         index_bytes: shared
             .disk
             .disk_bytes(&index_path(&shared.dir, shared.state.lock().index)),
@@ -93,10 +99,10 @@ pub(super) fn verify(shared: &Shared) -> Result<VerifyReport, OpenError> {
     }
     let values = index.open_all().map_err(|_| damaged("a value does not open"))?;
     let state = shared.state.lock().clone();
-    let dir = shared.journal_dir();
+    let dir = &shared.journal_dir;
     let source = Source {
         disk: shared.disk.as_ref(),
-        dir: &dir,
+        dir,
         keys: &shared.journal_keys,
     };
     let mut frames = 0;

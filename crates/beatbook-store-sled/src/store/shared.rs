@@ -22,6 +22,8 @@ use crate::vault::{Unlock, Vault};
 /// The parts of an open store.
 pub(crate) struct Shared {
     pub(crate) dir: PathBuf,
+    /// Folder of the journal: the same for as long as the store is open.
+    pub(crate) journal_dir: PathBuf,
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) options: Options,
     pub(crate) key: StoreKey,
@@ -61,6 +63,7 @@ impl Shared {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
             disk: Arc::clone(&parts.options.disk),
+            journal_dir: parts.state.journal_dir(&parts.dir),
             seals: Seals::new(&parts.key),
             journal_keys: Keys::new(&parts.key),
             dir: parts.dir,
@@ -74,10 +77,6 @@ impl Shared {
             latch: Mutex::new(None),
             latched: AtomicBool::new(false),
         }
-    }
-
-    pub(crate) fn journal_dir(&self) -> PathBuf {
-        self.dir.join("journal")
     }
 
     /// Runs `f` over one consistent durable state.

@@ -76,7 +76,7 @@ impl Solo {
 
     /// True where a store has been made in `dir`.
     pub fn exists(dir: impl AsRef<Path>, options: &Options) -> bool {
-        crate::state::has_format(options.disk.as_ref(), dir.as_ref())
+        crate::state::is_store(options.disk.as_ref(), dir.as_ref())
     }
 
     /// Runs `job` in a transaction of its own and makes its writes durable.

@@ -7,6 +7,7 @@ mod model;
 mod power;
 #[cfg(unix)]
 mod privacy;
+mod repair;
 mod solo;
 
 use std::fs;

@@ -18,7 +18,7 @@ pub(super) fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// A closed store with the sample in it.
-fn closed_sample(dir: &Path) -> MemoryStore {
+pub(super) fn closed_sample(dir: &Path) -> MemoryStore {
     let (model, groups) = sample();
     let store = create(dir, plain());
     for writes in groups {

@@ -8,7 +8,7 @@ use crate::disk::{DiskFile, DiskLock, LockError};
 
 /// What happens at the Nth call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+pub(super) enum Fault {
     /// This call and no other fails for want of space, a half of its bytes written.
     FullOnce,
     /// Every call from this one on fails for want of space.
@@ -24,7 +24,7 @@ struct FaultyDisk {
 }
 
 #[derive(Debug)]
-struct Plan {
+pub(super) struct Plan {
     fault: Fault,
     at: u64,
     calls: AtomicU64,
@@ -37,7 +37,7 @@ struct FaultyFile {
 }
 
 impl Plan {
-    fn new(fault: Fault, at: u64) -> Arc<Self> {
+    pub(super) fn new(fault: Fault, at: u64) -> Arc<Self> {
         Arc::new(Self {
             fault,
             at,
@@ -46,7 +46,7 @@ impl Plan {
         })
     }
 
-    fn reached(&self) -> bool {
+    pub(super) fn reached(&self) -> bool {
         self.calls.load(Ordering::SeqCst) >= self.at
     }
 
@@ -152,7 +152,7 @@ impl Disk for FaultyDisk {
     }
 }
 
-fn faulty(plan: &Arc<Plan>) -> Options {
+pub(super) fn faulty(plan: &Arc<Plan>) -> Options {
     let disk = Arc::new(FaultyDisk {
         shared: Arc::clone(plan),
     });
