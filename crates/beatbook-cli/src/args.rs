@@ -111,6 +111,13 @@ pub(crate) enum Command {
     /// Read the whole store and say whether every byte of it is as it was written.
     #[command(after_help = "Example: beatbook check")]
     Check,
+    /// Make a damaged store whole again from what is left of it, and say from what.
+    ///
+    /// What is written is kept twice on this device: what is damaged in one copy is made again from the other, and the
+    /// damaged files are kept beside it. If neither holds something, a new book is opened, and the next sync fetches
+    /// what the server holds. Stop `beatbook sync --watch` first.
+    #[command(after_help = "Example: beatbook repair --store phone")]
+    Repair,
     /// Explain the fields and words that --set and the other options take.
     #[command(after_help = "Example: beatbook fields CONTACT")]
     Fields(Fields),

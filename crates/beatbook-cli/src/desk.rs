@@ -48,9 +48,13 @@ pub(crate) fn run(desk: &Desk<'_>, command: &Command, output: &mut Output<'_>) -
         Command::Resolve(arguments) => resolve::run(book, arguments, output),
         Command::Pin(Pin::Change(_)) => change_pin(desk, output),
         Command::Check => read::check(book, output),
-        Command::Enrol(_) | Command::Fields(_) | Command::Completions(_) | Command::Demo(_) => Err(
-            Failure::Usage("this command needs no notebook: run it by itself".to_owned()),
-        ),
+        Command::Enrol(_)
+        | Command::Fields(_)
+        | Command::Completions(_)
+        | Command::Demo(_)
+        | Command::Repair => Err(Failure::Usage(
+            "this command needs no open notebook: run it by itself".to_owned(),
+        )),
     }
 }
 

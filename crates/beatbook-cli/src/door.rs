@@ -50,13 +50,7 @@ pub(crate) fn run(
             Err(CallError::NobodyHolds) => {}
             Err(error) => return Err(error.into()),
         }
-        if !is_notebook(&path) {
-            return Err(Failure::Usage(format!(
-                "there is no notebook in {}: enrol this device first with beatbook enrol --store {} --token TOKEN",
-                path.display(),
-                path.display()
-            )));
-        }
+        check_is_notebook(&path)?;
         match Notebook::open(&path, pins.present()?, Options::default()) {
             Ok(book) => return here(call, book, pins, out, err).map(Ended::Here),
             // Another short command has it: it is free, or can be called, in a moment.
@@ -95,6 +89,18 @@ pub(crate) fn store(cli: &Cli) -> Result<PathBuf, Failure> {
             "say where the notebook is: --store DIR, or BEATBOOK_STORE in the environment".to_owned(),
         )
     })
+}
+
+/// Refuses a folder without a notebook.
+pub(crate) fn check_is_notebook(path: &Path) -> Result<(), Failure> {
+    if is_notebook(path) {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "there is no notebook in {}: enrol this device first with beatbook enrol --store {} --token TOKEN",
+        path.display(),
+        path.display()
+    )))
 }
 
 fn here(

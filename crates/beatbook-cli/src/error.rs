@@ -78,7 +78,7 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Find(#[from] beatbook_field::FindError),
     /// The notebook could not be opened.
-    #[error("the notebook in {}: {source}", path.display())]
+    #[error("the notebook in {}: {source}{}", path.display(), remedy(path, source))]
     Open {
         /// The folder.
         path: PathBuf,
@@ -94,6 +94,14 @@ pub(crate) enum Failure {
     /// The notebook could not be read.
     #[error("the notebook could not be read: {0}; run beatbook check")]
     Read(#[from] beatbook_field::ReadError),
+    /// The store could not be repaired.
+    #[error("the notebook in {} was not repaired: {source}", path.display())]
+    Repair {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: Box<beatbook_field::RepairError>,
+    },
     /// The server was not reached, or refused.
     #[error("not synced: {0}; nothing is lost, what is written stays on this device until it is sent")]
     Sync(Box<beatbook_field::SyncError>),
@@ -109,7 +117,7 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Usage(String),
     /// The store is not as it was written.
-    #[error("the store is not as it was written: {0}")]
+    #[error("the store is not as it was written: {0}; run beatbook repair")]
     Verify(Box<beatbook_field::StoreOpenError>),
     /// Two versions wait, and this is not a resolution.
     #[error(
@@ -155,6 +163,16 @@ impl Failure {
                 source: Box::new(source),
             },
         }
+    }
+}
+
+/// The command that helps a damaged store.
+fn remedy(path: &std::path::Path, error: &beatbook_field::OpenError) -> String {
+    match error {
+        beatbook_field::OpenError::Open(store) if store.is_damage() => {
+            format!("; run beatbook repair --store {}", path.display())
+        }
+        _ => String::new(),
     }
 }
 

@@ -10,6 +10,7 @@ mod output;
 mod patrol;
 mod pin;
 mod read;
+mod repair;
 mod resolve;
 mod sync;
 mod teach;
@@ -61,6 +62,7 @@ fn execute(cli: &Cli, out: &mut (dyn Write + Send), err: &mut (dyn Write + Send)
         Command::Demo(arguments) => return demo::run(arguments, &mut output).map(Ended::Here),
         Command::Enrol(arguments) => return enrol::run(cli, arguments, &mut output).map(Ended::Here),
         Command::Fields(arguments) => teach::fields(arguments, &mut output)?,
+        Command::Repair => return repair::run(cli, &mut output).map(Ended::Here),
         Command::Pull(arguments) if arguments.out.is_some() => return into_file(cli, arguments, out, err),
         _ => {
             let (cli, arguments) = from_stdin(cli)?;

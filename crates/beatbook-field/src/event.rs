@@ -62,6 +62,8 @@ pub enum NewBook {
     AnchorMissing,
     /// The store is an older copy of itself, or one of two.
     OlderCopy,
+    /// The store was damaged, and its repair lost something.
+    Repaired,
     /// The server holds other entries under numbers of the earlier book.
     TakenAtServer,
 }
@@ -75,6 +77,9 @@ impl NewBook {
             }
             Self::OlderCopy => {
                 "this store is an older copy: a new book was opened, the earlier one stays readable"
+            }
+            Self::Repaired => {
+                "a repair of this store lost something: a new book was opened, the next sync fetches what the server holds"
             }
             Self::TakenAtServer => {
                 "the server knows a later state of this book: a new book was opened, the earlier one stays readable"

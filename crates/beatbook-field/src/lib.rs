@@ -73,8 +73,8 @@ pub use beatbook_proto as proto;
 pub use beatbook_quic::{DeviceKey, DialError, DialOptions, IdentityError, ServerAddress, Token, TokenError};
 pub use beatbook_records as records;
 pub use beatbook_store_sled::{
-    AnchorPlace, AnchorState, OpenError as StoreOpenError, OpenReport, Options, PinCost, Size, Unlock,
-    VerifyReport, control,
+    AnchorPlace, AnchorState, Lost, Mended, OpenError as StoreOpenError, OpenReport, Options, PinCost,
+    RepairError, RepairReport, RepairSource, Size, Unlock, VerifyReport, control,
 };
 pub use check::{CheckProblem, CheckReport};
 pub use enrol::EnrolError;

@@ -4,4 +4,5 @@ pub(crate) mod backup;
 pub(crate) mod beats;
 pub(crate) mod check;
 pub(crate) mod register;
+pub(crate) mod repair;
 pub(crate) mod status;

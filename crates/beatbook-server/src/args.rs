@@ -46,6 +46,9 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     /// Make a new data folder from a backup. Devices send again what came after it.
     Restore(RestoreArgs),
+    /// Repair a store that rotted on its disk, from what is whole, and say from what. No server may be running on it.
+    #[command(after_help = REPAIR)]
+    Repair(RepairArgs),
     /// Check the whole store: every seal, every chain, every merged record.
     Check,
     /// Say what the server holds.
@@ -181,12 +184,29 @@ pub(crate) struct RestoreArgs {
     pub(crate) key: Option<PathBuf>,
 }
 
+/// `repair`
+#[derive(Debug, clap::Args)]
+pub(crate) struct RepairArgs {
+    /// The last backup, for an index that is lost behind a shortened journal.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backup: Option<PathBuf>,
+}
+
 /// `quarantine`
 #[derive(Debug, Subcommand)]
 pub(crate) enum QuarantineCommand {
     /// List them. Their words stay in the store.
     List,
 }
+
+const REPAIR: &str = "\
+The journal and the index are copies of each other: what is damaged in one is made again from the other, and the
+damaged files are kept in store/aside. Where neither holds something, it is told, a new epoch begins, and devices send
+again what they hold. Stop the server first; copy the folder before you repair it, if the disk is failing.
+
+Examples:
+  beatbookd repair
+  beatbookd repair --backup /mnt/backup/monday.beatbook";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use beatbook_core::store::StoreError;
 use beatbook_server::{
     AdminError, BackupFailed, BeatFileError, CheckFailed, ConfigError, InitError, InitOptions, NewOfficer,
-    OpenError, RestoreFailed, ServerStore, StartError, StopError, read_beats, restore as restore_backup,
+    OpenError, RepairFailed, RestoreFailed, ServerStore, StartError, StopError, read_beats,
+    repair as repair_folder, restore as restore_backup,
 };
 use beatbook_store_sled::control::{CallError, ServeError};
 use serde_json::json;
 
 use crate::args::{
-    BackupArgs, BeatCommand, Command, DeviceCommand, InitArgs, OfficerCommand, QuarantineCommand, RestoreArgs,
+    BackupArgs, BeatCommand, Command, DeviceCommand, InitArgs, OfficerCommand, QuarantineCommand, RepairArgs,
+    RestoreArgs,
 };
 use crate::output::Io;
 use crate::when::show;
@@ -54,6 +56,8 @@ pub(crate) enum Failed {
     #[error("the token is too long for a QR code; type it, or leave out --qr")]
     Qr,
     #[error(transparent)]
+    Repair(#[from] RepairFailed),
+    #[error(transparent)]
     Restore(#[from] RestoreFailed),
     #[error("the runtime could not be started: {0}")]
     Runtime(io::Error),
@@ -73,6 +77,16 @@ impl Failed {
     /// True where the command was typed wrongly.
     pub(crate) fn is_usage(&self) -> bool {
         matches!(self, Self::NoData | Self::NotText(_))
+    }
+
+    /// What helps, where a command does.
+    pub(crate) fn remedy(&self) -> Option<&'static str> {
+        let damaged = match self {
+            Self::Open(OpenError::Store(error)) => error.is_damage(),
+            Self::Check(CheckFailed::Damaged(error)) => error.is_damage(),
+            _ => false,
+        };
+        damaged.then_some("stop the server if it runs, then: beatbookd repair")
     }
 }
 
@@ -126,6 +140,46 @@ pub(crate) fn restore(data: &Path, args: RestoreArgs, json: bool, io: &mut Io) -
     Ok(())
 }
 
+/// Repairs a store that rotted at rest.
+pub(crate) fn repair(data: &Path, args: &RepairArgs, json: bool, io: &mut Io) -> Result<(), Failed> {
+    let backup = args.backup.as_deref().map(|file| io.resolve(file));
+    let summary = repair_folder(data, backup.as_deref())?;
+    if json {
+        return io.object(&summary);
+    }
+    for mended in &summary.mended {
+        let kept = mended
+            .set_aside
+            .as_ref()
+            .map_or_else(String::new, |path| format!(", kept in {}", path.display()));
+        io.line(format!(
+            "{}: {}; made again from the {}{kept}",
+            mended.file.display(),
+            mended.what,
+            mended.source
+        ))?;
+    }
+    for lost in &summary.lost {
+        io.line(format!(
+            "journal frames {} to {} are lost on this machine: devices are asked for what was in them",
+            lost.after + 1,
+            lost.upto
+        ))?;
+    }
+    if let Some(epoch) = &summary.epoch {
+        io.line(format!("epoch {epoch} begins: devices send again what they hold"))?;
+    }
+    let found = if summary.mended.is_empty() {
+        "nothing was damaged"
+    } else {
+        "repaired"
+    };
+    io.line(format!(
+        "{found}: {} values and {} journal frames checked",
+        summary.values, summary.frames
+    ))
+}
+
 /// Runs a command of administration.
 pub(crate) fn run(store: &ServerStore, command: Command, json: bool, io: &mut Io) -> Result<(), Failed> {
     match command {
@@ -136,7 +190,9 @@ pub(crate) fn run(store: &ServerStore, command: Command, json: bool, io: &mut Io
         Command::Check => check(store, json, io),
         Command::Status => status(store, json, io),
         Command::Quarantine(QuarantineCommand::List) => quarantine(store, json, io),
-        Command::Init(_) | Command::Restore(_) | Command::Serve(_) => Err(Failed::NotHere),
+        Command::Init(_) | Command::Repair(_) | Command::Restore(_) | Command::Serve(_) => {
+            Err(Failed::NotHere)
+        }
     }
 }
 

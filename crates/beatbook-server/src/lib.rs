@@ -49,6 +49,7 @@ pub use admin::backup::{BackupFailed, BackupSummary, RestoreFailed, RestoreSumma
 pub use admin::beats::{BeatFileError, read_beats};
 pub use admin::check::{BookReport, CheckFailed, CheckReport};
 pub use admin::register::{AdminError, BeatReport, DeviceRow, Issued, NewBeat, NewOfficer, OfficerRow};
+pub use admin::repair::{LostFrames, MendedFile, RepairFailed, RepairSummary, repair};
 pub use admin::status::{QuarantineRow, StatusReport};
 pub use beatbook_quic::ServerAddress;
 pub use config::{Config, ConfigError};

@@ -38,6 +38,7 @@ fn run(args: Args, io: &mut Io) -> Result<(), Failed> {
     let data = args.data.ok_or(Failed::NoData)?;
     match args.command {
         Command::Init(options) => commands::init(&data, options, json, io),
+        Command::Repair(options) => commands::repair(&data, &options, json, io),
         Command::Restore(options) => commands::restore(&data, options, json, io),
         Command::Serve(options) => serve::serve(&data, &options, json, io),
         command => administer(&data, command, json, io),

@@ -94,6 +94,9 @@ pub(crate) fn fail(io: &mut Io, error: &Failed) -> u8 {
         Failed::Told(code) => *code,
         error => {
             io.say(format!("beatbookd: {error}"));
+            if let Some(remedy) = error.remedy() {
+                io.say(remedy);
+            }
             if error.is_usage() { 2 } else { 1 }
         }
     }

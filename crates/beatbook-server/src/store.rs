@@ -101,6 +101,12 @@ impl ServerStore {
             cut_bytes = report.cut_bytes,
             "store open"
         );
+        for mended in &report.mended {
+            tracing::warn!(file = %mended.file.display(), what = %mended.what, source = mended.source.as_str(), "mended");
+        }
+        if report.lost {
+            begin_anew(&store)?;
+        }
         Ok(Self {
             inner: Arc::new(Inner {
                 store,
@@ -245,9 +251,22 @@ pub enum OpenError {
     /// The keys cannot be read.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// What a repair lost could not be dealt with.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] beatbook_store_sled::OpenError),
+}
+
+/// Begins a new life of the log after a repair that lost something, so that devices send again what they hold.
+fn begin_anew(store: &Store) -> Result<(), OpenError> {
+    let epoch = fresh_epoch()?;
+    tracing::warn!(%epoch, "a repair lost something: a new epoch begins, devices send again what they hold");
+    store.commit(move |tx| server::mint_epoch(tx, epoch))?;
+    // Only then: a crash in between begins anew once more.
+    store.adopt_anchor().map_err(LedgerError::from)?;
+    Ok(())
 }
 
 fn make(dir: &Path, config: &Config, keys: &Keys) -> Result<(), InitError> {

@@ -97,6 +97,14 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// True where [`crate::Store::repair`] can help. A full disk, a wrong PIN or another holder cannot be repaired.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. } | Self::Index { .. } | Self::NeedsRepair { .. }
+        )
+    }
+
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         if is_full(&source) {
             return Self::DiskFull;

@@ -7,7 +7,7 @@ use beatbook_core::device::{DeviceEnv, reopen_books};
 use beatbook_core::ledger::{self, CheckNothing, LedgerError};
 use beatbook_core::store::{Read, StoreError, Transaction};
 use beatbook_quic::{Dialer, IdentityError};
-use beatbook_store_sled::{AnchorState, OpenReport, Options, Store, Unlock};
+use beatbook_store_sled::{AnchorState, OpenReport, Options, RepairError, RepairReport, Store, Unlock};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{broadcast, watch};
 
@@ -88,6 +88,17 @@ impl Notebook {
         Self::opened(path, store, report)
     }
 
+    /// Repairs the store of a notebook that is open nowhere, and checks all of it.
+    ///
+    /// Where something was lost, the next open begins a new book, and the next sync fetches what the server holds.
+    pub fn repair(
+        path: impl AsRef<Path>,
+        unlock: &Unlock,
+        options: &Options,
+    ) -> Result<RepairReport, RepairError> {
+        Store::repair(path, unlock, options, None)
+    }
+
     pub(crate) fn opened(path: &Path, store: Store, report: OpenReport) -> Result<Self, OpenError> {
         let enrolled = store.read(Enrolled::load)?.ok_or(OpenError::NotEnrolled)?;
         let new_book = renew_if_copied(&store, &report)?;
@@ -140,6 +151,7 @@ pub(crate) fn found(store: &Store, report: &OpenReport, enrolled: Enrolled) -> R
 /// Opens new books where the store may have issued numbers that it does not remember.
 fn renew_if_copied(store: &Store, report: &OpenReport) -> Result<Option<NewBook>, OpenError> {
     let why = match report.anchor {
+        _ if report.lost => NewBook::Repaired,
         AnchorState::Mismatch { .. } => NewBook::OlderCopy,
         AnchorState::Missing => NewBook::AnchorMissing,
         // More was written than was leased: the anchor is the older one.
@@ -163,8 +175,10 @@ fn renew_if_copied(store: &Store, report: &OpenReport) -> Result<Option<NewBook>
     })?;
     // Only then: a crash in between shows the mismatch again.
     store.adopt_anchor()?;
-    let lessor = store.clone();
-    store.commit(move |tx| Ok::<_, OpenError>(lease::cover(&lessor, tx)?))?;
+    if report.anchor != AnchorState::Unused {
+        let lessor = store.clone();
+        store.commit(move |tx| Ok::<_, OpenError>(lease::cover(&lessor, tx)?))?;
+    }
     Ok(Some(why))
 }
 

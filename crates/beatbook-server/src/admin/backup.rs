@@ -249,6 +249,14 @@ fn prove_aside(
     Ok(covered)
 }
 
+/// Opens the backup of a force whose recovery key is known, up to the copy of the store in it.
+pub(super) fn open_store_copy(
+    file: &Path,
+    recovery: &Zeroizing<[u8; 32]>,
+) -> Result<BufReader<File>, RestoreFailed> {
+    Opened::open(file, |_| Ok(recovery.clone())).map(|opened| opened.reader)
+}
+
 /// A backup whose keys have been opened; its store comes next.
 struct Opened {
     reader: BufReader<File>,

@@ -115,7 +115,7 @@ impl Store {
             small::mend(dir, unlock, &options, &mut mended)?;
         }
         let checked = match check(dir, unlock, &options) {
-            Err(error) if is_damage(&error) => {
+            Err(error) if error.is_damage() || matches!(error, OpenError::Io { .. }) => {
                 tracing::warn!(%error, "the store is damaged and is made whole from what is left");
                 Salvage::take(dir, unlock, &options)?.run(&error, backup, &mut mended, &mut lost)?;
                 check(dir, unlock, &options)?
@@ -160,15 +160,4 @@ fn check(dir: &Path, unlock: &Unlock, options: &Options) -> Result<Checked, Open
         values: verified.values,
         frames: verified.frames,
     })
-}
-
-/// True where a copy can help. A full disk, a wrong PIN or another holder cannot be repaired.
-fn is_damage(error: &OpenError) -> bool {
-    matches!(
-        error,
-        OpenError::Damaged { .. }
-            | OpenError::Index { .. }
-            | OpenError::Io { .. }
-            | OpenError::NeedsRepair { .. }
-    )
 }
