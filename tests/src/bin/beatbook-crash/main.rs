@@ -7,6 +7,7 @@
 mod check;
 mod child;
 mod disk;
+mod flips;
 mod images;
 mod kills;
 mod nth;
@@ -23,6 +24,7 @@ use clap::{Parser, Subcommand};
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Check(arguments) => check::command(&arguments).map(|()| true),
+        Command::Flips(arguments) => return flips::run(&arguments),
         Command::Images(arguments) => images::command(&arguments),
         Command::Kills(arguments) => return kills::run(&arguments),
         Command::Nth(arguments) => nth::command(&arguments),
@@ -51,6 +53,8 @@ struct Arguments {
 enum Command {
     #[command(hide = true)]
     Check(check::Args),
+    #[command(after_help = "Example: beatbook-crash flips --flips 500 --seed 7")]
+    Flips(flips::Arguments),
     #[command(after_help = "Example: beatbook-crash images --images 1000 --seed 7")]
     Images(images::Args),
     /// Kill device and server, again and again, while one writes and both sync

@@ -277,7 +277,11 @@ impl<'a> Bench<'a> {
                 .collect();
             workers
                 .into_iter()
-                .map(|worker| worker.join().unwrap_or_else(|_| Err("a worker panicked".to_owned())))
+                .map(|worker| {
+                    worker
+                        .join()
+                        .unwrap_or_else(|_| Err("a worker panicked".to_owned()))
+                })
                 .collect::<Result<Vec<_>, String>>()
         })?;
         let mut tally = Tally {

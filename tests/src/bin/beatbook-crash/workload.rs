@@ -159,6 +159,11 @@ impl Marks {
     }
 }
 
+/// A device of its own writes one entry that bears `token`, and a server's store takes it in.
+pub fn accept(store: &beatbook_store_sled::Store, token: &str) -> Result<(), Refused> {
+    server::accept(store, token)
+}
+
 /// Options small enough that a short script turns everything over.
 fn options(anchor: AnchorPlace) -> Options {
     Options {

@@ -80,14 +80,7 @@ impl<'a> Salvage<'a> {
         mended: &mut Vec<Mended>,
         lost: &mut Vec<Lost>,
     ) -> Result<(), RepairError> {
-        let number = self.state.index + 1;
-        let (source, built) = match self.by_index(number)? {
-            Ok(built) => (RepairSource::Index, built),
-            Err(why) => match backup {
-                Some(backup) => (RepairSource::Backup, self.by_backup(number, backup)?),
-                None => (RepairSource::Journal, self.by_journal(number, why)?),
-            },
-        };
+        let (source, number, built) = self.best(backup)?;
         let survey = self.survey(u64::MAX)?;
         let old = (
             self.state.journal_dir(self.dir),
@@ -132,6 +125,36 @@ impl<'a> Salvage<'a> {
         Ok(())
     }
 
+    /// Makes an index of each copy in turn until one loses nothing, and returns the one that loses least.
+    fn best(&self, backup: Option<&mut dyn Read>) -> Result<(RepairSource, u32, Built), RepairError> {
+        let number = self.state.index + 1;
+        let mut best = None;
+        let index_why = match self.by_index(number)? {
+            Ok(built) if built.lost.is_empty() => return Ok((RepairSource::Index, number, built)),
+            Ok(built) => {
+                best = Some((RepairSource::Index, number, built));
+                "it is older than the journal, or not proved".to_owned()
+            }
+            Err(why) => why,
+        };
+        let mut tried = Ok(());
+        if let Some(backup) = backup {
+            let built = self.by_backup(number + 1, backup)?;
+            best = less(best, (RepairSource::Backup, number + 1, built));
+        } else {
+            match self.by_journal(number + 2, index_why) {
+                Ok(built) => best = less(best, (RepairSource::Journal, number + 2, built)),
+                Err(why @ RepairError::NothingWhole { .. }) => tried = Err(why),
+                Err(why) => return Err(why),
+            }
+        }
+        match (best, tried) {
+            (Some(best), _) => Ok(best),
+            (None, Err(why)) => Err(why),
+            (None, Ok(())) => Err(lost_index("no copy was found").into()),
+        }
+    }
+
     /// From the rows of the index, or why they cannot be used. An error is no damage: what is whole must not be given
     /// up for a failure that passes.
     fn by_index(&self, number: u32) -> Result<Result<Built, String>, OpenError> {
@@ -140,7 +163,12 @@ impl<'a> Salvage<'a> {
             Err(error) if is_passing(&error) => return Err(error),
             Err(error) => return Ok(Err(error.to_string())),
         };
-        let survey = self.survey(start.proved.map_or(0, |(sequence, _)| sequence))?;
+        let proved = start.proved.map_or(0, |(sequence, _)| sequence);
+        if start.applied.max(proved) < self.state.base_sequence {
+            index.close()?;
+            return Ok(Err("rows are missing or changed".to_owned()));
+        }
+        let survey = self.survey(proved)?;
         let built = self.shelf().build_aside(number, |new| {
             index.copy_to(new).map_err(|error| in_open(self.dir, &error))?;
             self.follow(new, &survey, start)
@@ -247,6 +275,12 @@ impl<'a> Salvage<'a> {
         let mut lost = Vec::new();
         if !known.is_whole() {
             lost.extend(missing);
+            if lost.is_empty() {
+                lost.push(Lost {
+                    after: self.state.base_sequence.min(start.applied),
+                    upto: reached,
+                });
+            }
         }
         let applied = new.applied().map_err(in_new)?;
         let top = survey
@@ -380,6 +414,20 @@ impl<'a> Salvage<'a> {
             options: self.options,
             seals: &self.seals,
         }
+    }
+}
+
+type Candidate = (RepairSource, u32, Built);
+
+/// The one of two that loses less.
+fn less(best: Option<Candidate>, other: Candidate) -> Option<Candidate> {
+    let frames = |candidate: &Candidate| -> u64 {
+        let lost = candidate.2.lost.iter();
+        lost.map(|lost| lost.upto - lost.after).sum()
+    };
+    match best {
+        Some(best) if frames(&best) <= frames(&other) => Some(best),
+        _ => Some(other),
     }
 }
 

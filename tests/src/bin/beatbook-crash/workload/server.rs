@@ -190,7 +190,7 @@ fn tokens(store: &Store) -> Result<Vec<String>, String> {
 }
 
 /// A device of its own writes one entry; the server enrols it and takes its run in.
-fn accept(store: &Store, token: &str) -> Result<(), Refused> {
+pub(super) fn accept(store: &Store, token: &str) -> Result<(), Refused> {
     let (sender, run) = sent(token).map_err(|error| Refused::Unknown(error.to_string()))?;
     let stored = store.commit(move |tx: &mut Transaction<'_>| {
         register::put(tx, &sender.officer)?;
