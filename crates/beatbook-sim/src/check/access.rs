@@ -69,7 +69,11 @@ impl Check for Access {
                         .officer_of(dot.replica)
                         .is_none_or(|officer| officer == enrolled.officer)
                 });
-                let there = world.at_server(|read| self.scopes_at(read, head.record, trace));
+                let founder = world.on_device(device, |read| trace.revision_at(read, head.record));
+                let Some(founder) = founder.transpose().map_err(unreadable)?.flatten() else {
+                    continue;
+                };
+                let there = world.at_server(|read| self.scopes_at(read, founder, trace));
                 let there = there.transpose().map_err(unreadable)?.flatten();
                 let Some(scopes) = there.filter(|_| !own) else {
                     continue;
@@ -105,14 +109,12 @@ impl Access {
                 Scope::Beat { .. } => {
                     let stored = ledger::entry(read, *dot).map_err(unreadable)?;
                     let Some(stored) = stored else { continue };
-                    let record = match trace.learn(*dot, &stored.entry) {
-                        Named::Revision(rev) => trace.model.revision(rev).record(),
+                    let Named::Revision(rev) = trace.learn(*dot, &stored.entry) else {
                         // An opening says whose book it is: it goes with the first entry of the book.
-                        Named::Opening => continue,
-                        Named::Unread => *dot,
+                        continue;
                     };
-                    let scopes = self.scopes_at(read, record, trace).map_err(unreadable)?;
-                    scopes.is_some_and(|scopes| scopes.contains(scope))
+                    let scopes = self.scopes_at(read, rev, trace).map_err(unreadable)?;
+                    scopes.is_none_or(|scopes| scopes.contains(scope))
                 }
             };
             if !may {
@@ -129,10 +131,10 @@ impl Access {
     fn scopes_at(
         &mut self,
         read: &dyn Read,
-        record: Dot,
+        rev: Rev,
         trace: &mut Trace,
     ) -> Result<Option<Vec<Scope>>, StoreError> {
-        let Some((_, shown)) = trace.shown(read, record)? else {
+        let Some((_, shown)) = trace.shown(read, rev)? else {
             return Ok(None);
         };
         let Some(founder) = shown.first().copied() else {

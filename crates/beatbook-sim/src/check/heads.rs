@@ -38,7 +38,12 @@ impl Check for Heads {
             let Some(here) = world.on_device(device, heads) else {
                 continue;
             };
-            agree(device, &there, &here.map_err(unreadable)?, &granted, trace)?;
+            let here = here.map_err(unreadable)?;
+            // A notebook goes on showing what its officer wrote and the server set aside, until someone has looked at it.
+            let apart = world.at_server(|read| set_aside(read, &here));
+            let apart = apart.transpose().map_err(unreadable)?.unwrap_or_default();
+            let due = there.iter().filter(|(record, _)| !apart.contains(record));
+            agree(device, due, &here, &granted, trace)?;
         }
         Ok(())
     }
@@ -49,10 +54,23 @@ fn heads(read: &dyn Read) -> Result<BTreeMap<Dot, Head>, StoreError> {
     Ok(heads.into_iter().map(|head| (head.record, head)).collect())
 }
 
+/// Records of which a device shows something that the server holds and has not merged.
+fn set_aside(read: &dyn Read, here: &BTreeMap<Dot, Head>) -> Result<BTreeSet<Dot>, StoreError> {
+    let mut apart = BTreeSet::new();
+    for (record, head) in here {
+        for (_, dot) in &head.revisions {
+            if ledger::entry(read, *dot)?.is_some_and(|stored| stored.standing != Standing::KEPT) {
+                apart.insert(*record);
+            }
+        }
+    }
+    Ok(apart)
+}
+
 /// Whoever may read a record shows what the server shows.
-fn agree(
+fn agree<'a>(
     device: DeviceIndex,
-    there: &BTreeMap<Dot, Head>,
+    there: impl Iterator<Item = (&'a Dot, &'a Head)>,
     here: &BTreeMap<Dot, Head>,
     granted: &BTreeSet<Scope>,
     trace: &mut Trace,

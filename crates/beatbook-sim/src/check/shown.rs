@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use beatbook_proto::RecordId;
-
 use super::invariants::{BACKWARDS, CAUSES};
 use super::{Check, Trace, broken, unreadable};
 use crate::fact::{DeviceIndex, Fact, Site, What};
-use crate::model::Rev;
+use crate::model::{Named, Rev};
 use crate::observe::{Violation, WorldView};
 
 /// Remembers what each device showed of each record.
@@ -20,15 +18,15 @@ pub(super) struct Shown {
 impl Check for Shown {
     fn fact(&mut self, fact: &Fact, trace: &mut Trace, world: &dyn WorldView) -> Result<(), Violation> {
         match &fact.what {
-            What::Wrote(wrote) => self.look(wrote.device, [wrote.record], trace, world),
+            What::Wrote(wrote) => match trace.model.find(wrote.dot, &wrote.entry) {
+                Some(Named::Revision(rev)) => self.look(wrote.device, [rev], trace, world),
+                _ => Ok(()),
+            },
             What::FeedKept { device, dots, .. } => {
                 let found = world.on_device(*device, |read| trace.revisions_of(read, dots));
                 let found = found.transpose().map_err(unreadable)?.unwrap_or_default();
-                let records: BTreeSet<RecordId> = found
-                    .iter()
-                    .map(|rev| trace.model.revision(*rev).record())
-                    .collect();
-                self.look(*device, records, trace, world)
+                let roots: BTreeSet<Rev> = found.iter().filter_map(|rev| trace.root(*rev)).collect();
+                self.look(*device, roots, trace, world)
             }
             What::Reopened {
                 site: Site::Device(device),
@@ -64,22 +62,20 @@ impl Shown {
     ) -> Result<(), Violation> {
         let of_device = self.seen.range((device, Rev::FIRST)..);
         let founders = of_device.map_while(|((of, founder), _)| (*of == device).then_some(*founder));
-        let records: Vec<RecordId> = founders
-            .map(|founder| trace.model.revision(founder).dot)
-            .collect();
-        self.look(device, records, trace, world)
+        let founders: Vec<Rev> = founders.collect();
+        self.look(device, founders, trace, world)
     }
 
     fn look(
         &mut self,
         device: DeviceIndex,
-        records: impl IntoIterator<Item = RecordId>,
+        of: impl IntoIterator<Item = Rev>,
         trace: &mut Trace,
         world: &dyn WorldView,
     ) -> Result<(), Violation> {
         let judged = world.on_device(device, |read| {
-            for record in records {
-                let Some((name, shown)) = trace.shown(read, record).map_err(unreadable)? else {
+            for rev in of {
+                let Some((name, shown)) = trace.shown(read, rev).map_err(unreadable)? else {
                     continue;
                 };
                 let Some(founder) = trace.revision_at(read, name).map_err(unreadable)? else {

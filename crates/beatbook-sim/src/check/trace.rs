@@ -49,6 +49,8 @@ pub struct Trace {
     asked: BTreeMap<&'static str, u64>,
     /// Revisions whose reader's view could not be told from outside.
     unclear: BTreeSet<Rev>,
+    /// The founding revision of what a revision was written about.
+    roots: BTreeMap<Rev, Rev>,
 }
 
 impl Trace {
@@ -169,18 +171,33 @@ impl Trace {
         Ok(scan)
     }
 
-    /// The revisions that a store shows of a record, under its present name; `None` where it shows none.
+    /// What a store shows of the record of a revision, under its present name there; `None` where it shows none.
     pub fn shown(
         &mut self,
         read: &dyn Read,
-        record: RecordId,
+        rev: Rev,
     ) -> Result<Option<(RecordId, BTreeSet<Rev>)>, StoreError> {
-        let record = ledger::record_name(read, record)?;
-        let Some(head) = ledger::head(read, record)? else {
-            return Ok(None);
+        let root = self.roots.get(&rev).copied();
+        let names = match root {
+            Some(root) => self.model.names(root).to_vec(),
+            None => vec![ledger::record_name(read, self.model.revision(rev).record())?],
         };
-        let dots: Vec<Dot> = head.revisions.iter().map(|(_, dot)| *dot).collect();
-        Ok(Some((record, self.revisions_of(read, &dots)?)))
+        for name in names {
+            let Some(head) = ledger::head(read, name)? else {
+                continue;
+            };
+            if root.is_some() && self.revision_at(read, name)? != root {
+                continue;
+            }
+            let dots: Vec<Dot> = head.revisions.iter().map(|(_, dot)| *dot).collect();
+            return Ok(Some((name, self.revisions_of(read, &dots)?)));
+        }
+        Ok(None)
+    }
+
+    /// The founding revision of what a revision was written about, as far as it was told.
+    pub fn root(&self, rev: Rev) -> Option<Rev> {
+        self.roots.get(&rev).copied()
     }
 
     /// The revisions that dots name in a store.
@@ -219,10 +236,11 @@ impl Trace {
             return;
         };
         let read = if wrote.record == wrote.dot {
+            self.roots.insert(rev, rev);
             Some(BTreeSet::new())
         } else {
             world
-                .on_device(wrote.device, |read| self.read_by(read, wrote))
+                .on_device(wrote.device, |read| self.read_by(read, rev, wrote))
                 .flatten()
         };
         match read {
@@ -246,9 +264,11 @@ impl Trace {
     }
 
     /// What the author had read, by the token of the reading; `None` where its names have changed since.
-    fn read_by(&mut self, read: &dyn Read, wrote: &Wrote) -> Option<BTreeSet<Rev>> {
+    fn read_by(&mut self, read: &dyn Read, rev: Rev, wrote: &Wrote) -> Option<BTreeSet<Rev>> {
         let record = ledger::record_name(read, wrote.record).ok()?;
         let head = ledger::head(read, record).ok()??;
+        let root = self.revision_at(read, record).ok()??;
+        self.roots.insert(rev, root);
         if !head.vector.covers_all(&wrote.context) {
             return None;
         }

@@ -8,7 +8,7 @@ use beatbook_proto::{Dot, Standing, Verdict};
 
 use super::invariants::VERDICTS;
 use super::{Check, Trace, broken, unreadable};
-use crate::fact::DeviceIndex;
+use crate::fact::{DeviceIndex, kind_word};
 use crate::model::{Named, Rev};
 use crate::observe::{Violation, WorldView};
 
@@ -79,9 +79,11 @@ fn has_cause(
         Standing::QUARANTINED_MALFORMED | Standing::QUARANTINED_NOT_PERMITTED
             if !acknowledged.poison && !behind =>
         {
+            let header = &trace.model.revision(rev).header;
+            let (family, verb) = (&header.family, kind_word(header.kind));
             broken(
                 VERDICTS,
-                format!("{dot} is set aside, and nothing is wrong with it"),
+                format!("{dot} ({family:?}, {verb}) is set aside, and nothing is wrong with it"),
             )
         }
         _ => Ok(()),

@@ -13,7 +13,12 @@ fn dot(book: u8, counter: u64) -> Dot {
 }
 
 fn entry(kind: RevisionKind, family: &str, record: Option<Dot>, ops: Vec<(FieldId, FieldOp)>) -> Entry {
-    let stamp = Stamp { utc_ms: 0, offset_min: 0, source: ClockSource::DEVICE, uncertainty_ms: 0 };
+    let stamp = Stamp {
+        utc_ms: 0,
+        offset_min: 0,
+        source: ClockSource::DEVICE,
+        uncertainty_ms: 0,
+    };
     let header = Header {
         record,
         family: Code::new(family).unwrap(),
@@ -24,7 +29,12 @@ fn entry(kind: RevisionKind, family: &str, record: Option<Dot>, ops: Vec<(FieldI
         lamport: 1,
         fields: List(vec![FIELD]),
     };
-    let body = Body { recorded_at: stamp, reason: None, settles: List(vec![]), ops: List(ops) };
+    let body = Body {
+        recorded_at: stamp,
+        reason: None,
+        settles: List(vec![]),
+        ops: List(ops),
+    };
     Entry::new(&header, &body).unwrap()
 }
 
@@ -44,7 +54,12 @@ fn learn(model: &mut Model, at: Dot, entry: &Entry, read: &[Rev]) -> Rev {
 fn fork(model: &mut Model, family: &str) -> [Rev; 3] {
     let set = |word| vec![(FIELD, FieldOp::Set(text(word)))];
     let founder = dot(1, 1);
-    let first = learn(model, founder, &entry(RevisionKind::CREATE, family, None, set("one")), &[]);
+    let first = learn(
+        model,
+        founder,
+        &entry(RevisionKind::CREATE, family, None, set("one")),
+        &[],
+    );
     let amend = |word| entry(RevisionKind::AMEND, family, Some(founder), set(word));
     let two = learn(model, dot(2, 1), &amend("two"), &[first]);
     let three = learn(model, dot(3, 1), &amend("three"), &[first]);
@@ -81,7 +96,12 @@ fn a_concurrent_addition_outlives_a_removal() {
     let mut model = Model::default();
     let add = vec![(FIELD, FieldOp::Add(text("rain")))];
     let founder = dot(1, 1);
-    let first = learn(&mut model, founder, &entry(RevisionKind::CREATE, "TASK", None, add.clone()), &[]);
+    let first = learn(
+        &mut model,
+        founder,
+        &entry(RevisionKind::CREATE, "TASK", None, add.clone()),
+        &[],
+    );
     let removal = vec![(FIELD, FieldOp::Remove(text("rain")))];
     let removed = entry(RevisionKind::AMEND, "TASK", Some(founder), removal);
     let removed = learn(&mut model, dot(2, 1), &removed, &[first]);
@@ -96,10 +116,21 @@ fn a_concurrent_addition_outlives_a_removal() {
 fn an_envelope_is_what_it_carries() {
     let mut model = Model::default();
     let [first, two, _] = fork(&mut model, "NOTE");
-    let original = entry(RevisionKind::AMEND, "NOTE", Some(dot(1, 1)), vec![(FIELD, FieldOp::Set(text("two")))]);
+    let original = entry(
+        RevisionKind::AMEND,
+        "NOTE",
+        Some(dot(1, 1)),
+        vec![(FIELD, FieldOp::Set(text("two")))],
+    );
     let mut header = original.header().unwrap();
     header.kind = RevisionKind::REISSUE;
-    let carried = Original { dot: dot(2, 1), entry: original, salt: None, seal: None, proof: None };
+    let carried = Original {
+        dot: dot(2, 1),
+        entry: original,
+        salt: None,
+        seal: None,
+        proof: None,
+    };
     let envelope = Entry::new(&header, &carried).unwrap();
     assert_eq!(model.name(dot(9, 1), &envelope), Named::Revision(two));
     assert_eq!(model.names(two), [dot(2, 1), dot(9, 1)]);
@@ -110,8 +141,18 @@ fn an_envelope_is_what_it_carries() {
 #[test]
 fn a_dot_that_was_given_twice_names_two_revisions() {
     let mut model = Model::default();
-    let one = entry(RevisionKind::CREATE, "NOTE", None, vec![(FIELD, FieldOp::Set(text("one")))]);
-    let two = entry(RevisionKind::CREATE, "NOTE", None, vec![(FIELD, FieldOp::Set(text("two")))]);
+    let one = entry(
+        RevisionKind::CREATE,
+        "NOTE",
+        None,
+        vec![(FIELD, FieldOp::Set(text("one")))],
+    );
+    let two = entry(
+        RevisionKind::CREATE,
+        "NOTE",
+        None,
+        vec![(FIELD, FieldOp::Set(text("two")))],
+    );
     let first = model.name(dot(1, 1), &one);
     assert_ne!(first, model.name(dot(1, 1), &two));
     assert_eq!(first, model.name(dot(1, 1), &one));
