@@ -6,6 +6,7 @@
 mod arrows;
 mod ci;
 mod fuzz;
+mod crash;
 mod reliability;
 mod run;
 mod sim;
@@ -39,6 +40,7 @@ fn perform(command: &Command) -> Result<bool, Error> {
         Command::Arrows => arrows::command(&tree)?,
         Command::Ci { quick } => ci::command(&tree, *quick),
         Command::Fuzz(args) => fuzz::command(&tree, args)?,
+        Command::Crash(args) => crash::command(&tree, args).map_err(Error::Started)?,
         Command::Reliability(arguments) => reliability::command(&tree, arguments)?,
         Command::Sim { args } => sim::command(&tree, args)?,
         Command::Tidy { paths } => tidy::command(&tree, paths)?,
@@ -78,6 +80,10 @@ enum Command {
     /// small and kept under fuzz/regressions, where `cargo test -p beatbook-fuzz` runs it from then on: fix, then
     /// commit both. What is learnt stays in fuzz/corpus, so that the next run goes on from there.
     Fuzz(fuzz::Args),
+    /// Break the real store and the real programs on purpose and look at what is left
+    ///
+    /// Power cuts, failing calls, kills and damaged files; the last line sums up what was lost, which must be nothing.
+    Crash(crash::Args),
     /// Run the simulator: worlds of devices, a server, disks, links and clocks, with faults
     ///
     /// `cargo xtask sim --seeds 2000` as CI does, `--seed 7` for the story of one, `--planted` to see that every known
@@ -122,6 +128,9 @@ enum Error {
     /// Nothing could be fuzzed.
     #[error(transparent)]
     Fuzz(#[from] fuzz::Error),
+    /// A program could not be started.
+    #[error("cargo could not be started: {0}")]
+    Started(std::io::Error),
     /// The simulator could not be started.
     #[error(transparent)]
     Sim(#[from] sim::Error),
