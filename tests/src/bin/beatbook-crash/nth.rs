@@ -86,7 +86,8 @@ enum Took {
 struct Tally {
     calls: u64,
     took: BTreeMap<Took, u64>,
-    stories: Vec<String>,
+    /// What went wrong, without the numbers in it, with one way to see it again.
+    stories: BTreeMap<String, Story>,
     messages: BTreeMap<String, u64>,
 }
 
@@ -138,15 +139,21 @@ fn report(args: &Args, tallies: &[(Name, Kind, Tally)], seconds: f64) -> Result<
         for (message, count) in &tally.messages {
             *whole.messages.entry(message.clone()).or_default() += count;
         }
-        whole.stories.extend(tally.stories.iter().cloned());
+        for (why, story) in &tally.stories {
+            let known = whole.stories.entry(why.clone()).or_insert_with(|| Story {
+                count: 0,
+                ..story.clone()
+            });
+            known.count += story.count;
+        }
     }
     if args.messages {
         for (message, count) in &whole.messages {
             println!("{count:>6} {message}");
         }
     }
-    for story in whole.stories.iter().take(STORIES_MAX) {
-        println!("\n{story}");
+    for (why, story) in &whole.stories {
+        println!("\n{} times {why}\n  e.g. {}\n  again: {}", story.count, story.why, story.again);
     }
     println!("{}", line("all", "all", &whole));
     let failed = whole.of(Took::Failed);
@@ -219,6 +226,14 @@ fn line(workload: &str, kind: &str, tally: &Tally) -> String {
     )
 }
 
+/// A way in which cases fail.
+#[derive(Clone, Debug)]
+struct Story {
+    count: u64,
+    why: String,
+    again: String,
+}
+
 /// A workload that is run again and again from the same beginning.
 struct Bench<'a> {
     recorder: &'a Recorder,
@@ -270,7 +285,7 @@ impl<'a> Bench<'a> {
                             if args.at.is_some_and(|at| at != first) {
                                 continue;
                             }
-                            cases.push((first, self.case(kind, first, (args.seed, &folder))?));
+                            cases.push((first, self.case(kind, first, (args, &folder))?));
                         }
                     })
                 })
@@ -291,14 +306,19 @@ impl<'a> Bench<'a> {
         for (first, case) in cases.into_iter().flatten() {
             *tally.took.entry(case.took).or_default() += 1;
             for message in case.messages {
-                *tally.messages.entry(message).or_default() += 1;
+                *tally.messages.entry(gist(&message)).or_default() += 1;
             }
             if case.took == Took::Failed {
-                let (name, kind) = (self.name.word(), kind.word());
-                tally.stories.push(format!(
-                    "{name} {kind} at {first}: {}\n  again: beatbook-crash nth --workload {name} --fault {kind} --at {first} --seed {}",
-                    case.why, args.seed
-                ));
+                let (name, word) = (self.name.word(), kind.word());
+                let story = tally.stories.entry(gist(&case.why)).or_insert_with(|| Story {
+                    count: 0,
+                    why: case.why.clone(),
+                    again: format!(
+                        "beatbook-crash nth --workload {name} --fault {word} --at {first} --seed {}",
+                        args.seed
+                    ),
+                });
+                story.count += 1;
             }
         }
         Ok(tally)
@@ -340,7 +360,8 @@ impl<'a> Bench<'a> {
         Ok((place, events, ended))
     }
 
-    fn case(&self, kind: Kind, first: u64, (seed, folder): (u64, &Path)) -> Result<Case, String> {
+    fn case(&self, kind: Kind, first: u64, (args, folder): (&Args, &Path)) -> Result<Case, String> {
+        let (seed, tells) = (args.seed, args.at.is_some());
         let (place, events, ended) = self.once(folder, kind.fault(first))?;
         let mut promised = self.promised.clone();
         let lines: Vec<&str> = events
@@ -354,6 +375,9 @@ impl<'a> Bench<'a> {
             promised.take(line);
         }
         let mut case = judge(kind, &lines, &events);
+        if tells {
+            tell(&events);
+        }
         if let Err(why) = ended {
             case.fail(why);
         }
@@ -453,11 +477,38 @@ fn judge(kind: Kind, lines: &[&str], events: &[Event]) -> Case {
     case
 }
 
+/// What happened around the calls that failed.
+fn tell(events: &[Event]) {
+    let Some(first) = events.iter().position(|event| matches!(event, Event::Fault(_))) else {
+        return;
+    };
+    let from = first.saturating_sub(EVENTS_BEFORE);
+    for (number, event) in events.iter().enumerate().skip(from).take(EVENTS_TOLD) {
+        println!("{number:>6} {event}");
+    }
+}
+
+/// A message without what differs from case to case: numbers and paths.
+fn gist(words: &str) -> String {
+    let parts = words.split(' ').map(|word| {
+        if word.contains('/') {
+            "PATH".to_owned()
+        } else {
+            word.chars()
+                .filter(|letter| !letter.is_ascii_digit())
+                .collect()
+        }
+    });
+    parts.collect::<Vec<_>>().join(" ")
+}
+
 fn is_failed_sync(event: &Event) -> bool {
     matches!(event, Event::Sync { failed: true, .. })
 }
 
 const THREADS: usize = 2;
-const STORIES_MAX: usize = 12;
+/// Events that are told before the first call that failed, and in all.
+const EVENTS_BEFORE: usize = 20;
+const EVENTS_TOLD: usize = 90;
 /// Calls by which two runs of a workload may differ.
 const SLACK: u64 = 2;

@@ -212,6 +212,19 @@ fn refused(error: &StoreError) -> Refused {
     }
 }
 
+/// Says full where a cause of the error is that.
+fn full_or(error: &(dyn std::error::Error + 'static)) -> Refused {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if words.contains("disk is full") || words.contains("No space left") {
+            return Refused::Full;
+        }
+        cause = error.source();
+    }
+    Refused::Unknown(error.to_string())
+}
+
 fn not_opened(error: &beatbook_store_sled::OpenError) -> Refused {
     match error {
         beatbook_store_sled::OpenError::DiskFull => Refused::Full,

@@ -10,7 +10,7 @@ use beatbook_server::{
 };
 use beatbook_store_sled::OpenReport;
 
-use super::{Name, Refused, Side, Site, Step, not_opened, refused};
+use super::{Name, Refused, Side, Site, Step, full_or, not_opened, refused};
 
 struct Force {
     store: ServerStore,
@@ -28,7 +28,7 @@ pub(super) fn make(site: &Site) -> Result<Box<dyn Side>, Refused> {
     force
         .store
         .write_recovery_key(&site.root.join(force.store.recovery_file()))
-        .map_err(|error| Refused::Unknown(error.to_string()))?;
+        .map_err(|error| full_or(&error))?;
     Ok(Box::new(force))
 }
 
@@ -160,17 +160,4 @@ fn admin_refused(error: &AdminError) -> Refused {
         AdminError::Ledger(LedgerError::Store(error)) => refused(error),
         other => Refused::Unknown(other.to_string()),
     }
-}
-
-/// Says full where a cause of the error is that.
-fn full_or(error: &(dyn std::error::Error + 'static)) -> Refused {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if words.contains("disk is full") || words.contains("No space left") {
-            return Refused::Full;
-        }
-        cause = error.source();
-    }
-    Refused::Unknown(error.to_string())
 }

@@ -69,11 +69,15 @@ impl<'a> Runner<'a> {
             if done.is_ok() {
                 return;
             }
-            // It may have come so far that only the answer failed.
-            if self.site.is_there() && self.reopen() {
-                return;
+            // It may have come so far that only the answer failed. What is half made is of no use to anybody.
+            if self.site.is_there() {
+                if self.reopen() {
+                    return;
+                }
+                let _ = std::fs::remove_dir_all(self.site.store());
             }
         }
+        self.marks.say("gave-up");
     }
 
     fn restore(&mut self) {
@@ -106,19 +110,28 @@ impl<'a> Runner<'a> {
                 self.side = opened;
                 return true;
             }
+            // A change of the PIN that failed may have come far enough.
+            if matches!(&done, Err(Refused::Unknown(why)) if why.starts_with("wrong PIN")) {
+                self.pin += 1;
+            }
+            if matches!(&done, Err(Refused::Unknown(why)) if why.contains("holds no enrolment")) {
+                return false;
+            }
         }
-        self.marks.say("gave-up");
         false
     }
 
     fn with(&mut self, work: impl FnOnce(&mut dyn Side, &Marks, &mut usize) -> Result<(), Refused>) {
         if self.side.is_none() && !self.reopen() {
+            self.marks.say("gave-up");
             return;
         }
         let Some(side) = self.side.as_mut() else { return };
         if let Err(Refused::Unknown(_)) = work(side.as_mut(), self.marks, &mut self.pin) {
             // What a program does after such an answer: it lets go of the store and opens it anew.
-            self.side = None;
+            if let Some(side) = self.side.take() {
+                let _ = side.close();
+            }
         }
     }
 }

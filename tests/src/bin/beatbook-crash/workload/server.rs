@@ -14,7 +14,7 @@ use beatbook_proto::{
 use beatbook_store_sled::{AnchorPlace, OpenReport, Store, Unlock};
 use beatbook_tests::note_draft;
 
-use super::{Marks, Refused, Side, Site, Step, not_opened, options, refused, token_of, words};
+use super::{Marks, Refused, Side, Site, Step, full_or, not_opened, options, refused, token_of, words};
 
 struct Server {
     store: Store,
@@ -71,16 +71,13 @@ impl Server {
 
     /// Writes a backup, makes it durable, and lets go of what it covers, as the server's shell does.
     fn backup(&mut self, number: usize) -> Result<(), Refused> {
-        let io = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::StorageFull => Refused::Full,
-            _ => Refused::Unknown(error.to_string()),
-        };
+        let io = |error: std::io::Error| full_or(&error);
         let path = self.root.join(format!("backup-{number}"));
         let mut file = File::create(&path).map_err(io)?;
         let report = self
             .store
             .backup(&mut file, &mut |_| {})
-            .map_err(|error| Refused::Unknown(error.to_string()))?;
+            .map_err(|error| full_or(&error))?;
         file.sync_all().map_err(io)?;
         File::open(&self.root)
             .and_then(|folder| folder.sync_all())
