@@ -186,9 +186,10 @@ impl Vault {
         Ok((vault, mended))
     }
 
-    /// Writes both copies.
+    /// Writes both copies. The first, which is read first, comes last: until then the old PIN opens, and a copy that
+    /// differs is mended.
     pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> Result<(), OpenError> {
-        for name in COPIES {
+        for name in COPIES.iter().rev() {
             let path = dir.join(name);
             write_atomic(disk, &path, &self.encode()).map_err(|error| OpenError::io(&path, error))?;
         }
@@ -294,7 +295,10 @@ fn read_secret(disk: &dyn Disk, path: &Path) -> Result<Zeroizing<[u8; 32]>, Open
     let lost = || OpenError::DeviceSecret {
         path: path.to_path_buf(),
     };
-    let bytes = Zeroizing::new(disk.read(path).map_err(|_| lost())?);
+    let bytes = Zeroizing::new(disk.read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => lost(),
+        _ => OpenError::io(path, error),
+    })?);
     let (body, checksum) = bytes
         .len()
         .checked_sub(CHECKSUM_BYTES)
