@@ -98,6 +98,9 @@ impl Journal {
         let last = walks
             .last()
             .ok_or_else(|| OpenError::damaged(dir, 0, "no segment"))?;
+        if state.closed.is_none() {
+            source.renew(last, numbers.get(kept.wrapping_sub(2)).copied())?;
+        }
         let path = segment_path(dir, last.header.number);
         let journal = Self {
             file: disk.open(&path).map_err(|error| OpenError::io(&path, error))?,
@@ -456,6 +459,26 @@ impl Source<'_> {
             .and_then(|mut file| file.truncate(at))
             .map_err(io)?;
         Ok(length - at)
+    }
+
+    /// Writes what an unfinished run wrote last into new files.
+    ///
+    /// Its last sync may have failed: then the system shows bytes that are not on the disk, and a later sync of the
+    /// same file would say yes to nothing. Every earlier sync had done well, or it would have been the last.
+    fn renew(&self, last: &Walk, before: Option<u32>) -> Result<(), OpenError> {
+        let mut doubtful = vec![last.header.number];
+        // Its footer was the last thing written.
+        if last.entries.is_empty() {
+            doubtful.extend(before);
+        }
+        for number in doubtful {
+            let path = segment_path(self.dir, number);
+            let bytes = self.disk.read(&path);
+            bytes
+                .and_then(|bytes| write_atomic(self.disk, &path, &bytes))
+                .map_err(|error| OpenError::io(&path, error))?;
+        }
+        Ok(())
     }
 
     fn walk(&self, number: u32, upto: u64) -> Result<Walk, OpenError> {
