@@ -48,6 +48,15 @@ pub trait Rows: Send + Sync {
     fn apply(&self, batch: RowBatch) -> Result<(), StoreError>;
     /// Makes everything that was applied durable, the names of the files included.
     fn flush(&self) -> Result<(), StoreError>;
+    /// True where a change or a flush failed in this folder, now or before it was opened: what is read may not be on
+    /// the disk, and flushing would say that it is. Only a copy in another folder can be relied on.
+    fn is_doubtful(&self) -> bool {
+        false
+    }
+    /// True where the engine met a full disk and says so from then on, room or none, until it is opened again.
+    fn is_stuck(&self) -> bool {
+        false
+    }
     /// Closes the index after a flush, and returns when its folder may be renamed.
     fn close(self: Box<Self>) -> Result<(), OpenError>;
 }

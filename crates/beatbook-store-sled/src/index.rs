@@ -251,6 +251,16 @@ impl Index {
         self.rows.close()
     }
 
+    /// True where what is read may not be on the disk: see [`crate::engine::Rows::is_doubtful`].
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.rows.is_doubtful()
+    }
+
+    /// True where only opening it again helps: see [`crate::engine::Rows::is_stuck`].
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.rows.is_stuck()
+    }
+
     /// Counts and hashes every row.
     pub(crate) fn count(&self) -> Result<Totals, StoreError> {
         let mut totals = Totals::default();

@@ -2,6 +2,7 @@
 
 pub(crate) mod committer;
 mod copying;
+mod heal;
 mod opening;
 mod repair;
 mod report;
@@ -140,6 +141,10 @@ impl Store {
 
     /// Runs `f` over one consistent durable state. Commits wait meanwhile; `f` must not call the store.
     pub fn read<T>(&self, f: impl FnOnce(&dyn Read) -> T) -> T {
+        if self.handle.shared.waits_for_room() && !self.handle.is_this_thread() {
+            // Without room again the reads say so.
+            let _ = self.ask(Message::Heal);
+        }
         self.handle.shared.read(f)
     }
 
@@ -281,6 +286,14 @@ impl Options {
 }
 
 impl Handle {
+    /// True on the store's own thread, which must not wait for itself.
+    fn is_this_thread(&self) -> bool {
+        let committer = self.committer.lock();
+        committer
+            .as_ref()
+            .is_some_and(|committer| committer.thread().id() == std::thread::current().id())
+    }
+
     fn join(&self) {
         let Some(thread) = self.committer.lock().take() else {
             return;

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ use crate::error::OpenError;
 
 /// Longest wait for the threads of a sled that was just dropped to let go of its file.
 const RELEASE_MS_MAX: u64 = 10_000;
+/// The mark of an index whose files may not be on the disk as they are shown.
+const DOUBTFUL: &str = "doubtful";
 
 /// sled, on the file system of this machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,26 +31,77 @@ pub struct SledEngine;
 
 impl Engine for SledEngine {
     fn open(&self, _disk: &Arc<dyn Disk>, path: &Path, cache_bytes: u64) -> Result<Box<dyn Rows>, OpenError> {
+        read_through(&path.join("db"))?;
         Ok(Box::new(SledRows {
-            db: open_sled(path, cache_bytes)?,
+            db: Some(open_sled(path, cache_bytes)?),
             path: path.to_path_buf(),
+            is_stuck: AtomicBool::new(false),
         }))
     }
 }
 
 struct SledRows {
-    db: sled::Db,
+    /// Gone only while it is being closed.
+    db: Option<sled::Db>,
     path: PathBuf,
+    /// Set once sled has met a full disk: it answers everything with that error from then on.
+    is_stuck: AtomicBool,
+}
+
+impl SledRows {
+    fn db(&self) -> sled::Result<&sled::Db> {
+        self.db
+            .as_ref()
+            .ok_or_else(|| sled::Error::Unsupported("the index is closed".into()))
+    }
+
+    /// Runs a sled call.
+    fn call<T>(&self, call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
+        guard(call).inspect_err(|error| {
+            if *error == StoreError::DiskFull {
+                self.is_stuck.store(true, Ordering::Release);
+            }
+        })
+    }
+
+    /// Runs a change or a flush. After one that failed, and not for want of space, what the system shows of the
+    /// files may not be on the disk, and no later sync would say so: a mark tells the next opening.
+    fn change(&self, call: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let done = call();
+        if let Err(error) = &done
+            && *error != StoreError::DiskFull
+        {
+            // Where not even this can be written the next opening still has the totals.
+            let _ = File::create(self.path.join(DOUBTFUL)).and_then(|mark| {
+                mark.sync_all()?;
+                File::open(&self.path)?.sync_all()
+            });
+        }
+        done
+    }
+
+    /// Lets go of sled, which panics where its last sync fails; true where it did not.
+    fn let_go(&mut self) -> bool {
+        let db = self.db.take();
+        catch_unwind(AssertUnwindSafe(|| drop(db))).is_ok()
+    }
+}
+
+impl Drop for SledRows {
+    fn drop(&mut self) {
+        // What it could not write is in the journal.
+        self.let_go();
+    }
 }
 
 impl Rows for SledRows {
     fn get(&self, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(guard(|| self.db.get(row))?.map(|bytes| bytes.to_vec()))
+        Ok(self.call(|| self.db()?.get(row))?.map(|bytes| bytes.to_vec()))
     }
 
     fn visit(&self, range: RowRange<'_>, visit: &mut RowVisit<'_>) -> Result<(), StoreError> {
-        let mut rows = self.db.range::<&[u8], _>(range);
-        while let Some((row, bytes)) = guard(|| rows.next().transpose())? {
+        let mut rows = self.call(|| Ok(self.db()?.range::<&[u8], _>(range)))?;
+        while let Some((row, bytes)) = self.call(|| rows.next().transpose())? {
             if visit(&row, &bytes)? == ControlFlow::Break(()) {
                 break;
             }
@@ -56,8 +110,8 @@ impl Rows for SledRows {
     }
 
     fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<Pair>, StoreError> {
-        let mut rows = self.db.range(from..to);
-        let found = guard(|| rows.next_back().transpose())?;
+        let mut rows = self.call(|| Ok(self.db()?.range(from..to)))?;
+        let found = self.call(|| rows.next_back().transpose())?;
         Ok(found.map(|(row, bytes)| (row.to_vec(), bytes.to_vec())))
     }
 
@@ -69,20 +123,45 @@ impl Rows for SledRows {
                 None => changes.remove(row),
             }
         }
-        guard(|| self.db.apply_batch(changes))
+        self.change(|| self.call(|| self.db()?.apply_batch(changes)))
     }
 
     fn flush(&self) -> Result<(), StoreError> {
-        guard(|| self.db.flush())?;
-        sync(&self.path).map_err(|error| crate::error::io_error(&error))
+        self.change(|| {
+            self.call(|| self.db()?.flush())?;
+            sync(&self.path).map_err(|error| crate::error::io_error(&error))
+        })
     }
 
-    fn close(self: Box<Self>) -> Result<(), OpenError> {
+    fn is_stuck(&self) -> bool {
+        self.is_stuck.load(Ordering::Acquire)
+    }
+
+    fn is_doubtful(&self) -> bool {
+        self.path.join(DOUBTFUL).exists()
+    }
+
+    fn close(mut self: Box<Self>) -> Result<(), OpenError> {
         let path = self.path.clone();
         // sled remembers its path: it must be closed before the folder is renamed.
-        drop(self);
+        if !self.let_go() {
+            return Err(OpenError::io(
+                &path,
+                io::Error::other("the index could not be closed"),
+            ));
+        }
         wait_until_released(&path)?;
         sync(&path).map_err(|error| OpenError::io(&path, error))
+    }
+}
+
+/// Reads a file to its end, so that what cannot be read is found before sled meets it: sled takes an unreadable
+/// stretch for the end of its log and writes zeros over what follows.
+fn read_through(path: &Path) -> Result<(), OpenError> {
+    let read = File::open(path).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
+    match read {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(OpenError::io(path, error)),
+        _ => Ok(()),
     }
 }
 
@@ -192,7 +271,12 @@ fn snapshots(path: &Path) -> Vec<PathBuf> {
 fn guard<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(sled::Error::Io(error))) => Err(crate::error::io_error(&error)),
+        Ok(Err(sled::Error::Io(error))) => Err(match crate::error::io_error(&error) {
+            StoreError::Io { reason } => StoreError::Io {
+                reason: format!("{reason}; close the store and open it again"),
+            },
+            full => full,
+        }),
         Ok(Err(sled::Error::Corruption { .. })) => Err(StoreError::Corrupt {
             table: 0,
             what: "the index is damaged; close the store and open it again",

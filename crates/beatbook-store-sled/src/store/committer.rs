@@ -35,6 +35,7 @@ pub(crate) enum Message {
     Close(Sender<Result<(), StoreError>>),
     Commit(Box<dyn FnOnce(Turn<'_, '_>) -> Ran<'static> + Send>),
     Compact(Sender<Result<(), StoreError>>),
+    Heal(Sender<Result<(), StoreError>>),
     Release(u64, Sender<Result<(), StoreError>>),
 }
 
@@ -118,6 +119,7 @@ impl Committer {
                 Message::AdoptAnchor(reply) => (reply, self.adopt_anchor()),
                 Message::Checkpoint(reply) => (reply, self.checkpoint()),
                 Message::Compact(reply) => (reply, self.compact()),
+                Message::Heal(reply) => (reply, self.heal()),
                 Message::Release(upto, reply) => (reply, self.release(upto)),
                 Message::Close(reply) => {
                     let answer = self.close();
@@ -138,6 +140,8 @@ impl Committer {
         let mut writes = WriteSet::default();
         let mut bytes = 0;
         let mut next = Some(first);
+        // Without room again the jobs are told so.
+        let _ = self.heal();
         {
             let shared = Arc::clone(&self.shared);
             // The committer alone takes the lock to write, so reading here cannot wait for itself.
@@ -200,7 +204,7 @@ impl Committer {
         let salt = draw(shared.key.random.as_ref()).map_err(|_| crate::error::no_random())?;
         let (plan, totals) = {
             let live = shared.live.read();
-            let index = live.index.as_ref().ok_or_else(closed)?;
+            let index = live.index.as_ref().ok_or(StoreError::DiskFull)?;
             let mut totals = live.totals;
             (index.plan(&salt, &writes, &mut totals)?, totals)
         };
@@ -216,17 +220,26 @@ impl Committer {
         let mut live = shared.live.write();
         let applied = match live.index.as_ref() {
             Some(index) => index.apply(plan, sequence),
-            None => Err(closed()),
+            None => Err(StoreError::DiskFull),
         };
         live.totals = totals;
         live.sequence = sequence;
         drop(live);
-        // The group is in the journal: the next open shows it.
-        applied.map_err(|error| {
-            shared.latch(latched(format!(
+        match applied {
+            Ok(()) => Ok(()),
+            // The group is in the journal and so it is stored; the index follows as soon as there is room.
+            Err(StoreError::DiskFull) => {
+                self.give_up_index();
+                self.heal().or_else(|error| match error {
+                    StoreError::DiskFull => Ok(()),
+                    other => Err(other),
+                })
+            }
+            // The group is in the journal: the next open shows it.
+            Err(error) => Err(shared.latch(latched(format!(
                 "the index did not take a durable write: {error}"
-            )))
-        })
+            )))),
+        }
     }
 
     fn append(&mut self, entry: Entry) -> Result<u64, StoreError> {
@@ -258,26 +271,49 @@ impl Committer {
     /// Makes the index durable and says so in the journal.
     pub(crate) fn checkpoint(&mut self) -> Result<(), StoreError> {
         self.shared.check()?;
-        let shared = Arc::clone(&self.shared);
-        let totals: Totals = {
-            let live = shared.live.read();
-            let index = live.index.as_ref().ok_or_else(closed)?;
-            index.prove(&Proof {
-                sequence: live.sequence,
-                applied: index.applied()?,
-                opening: self.opening,
-                totals: live.totals,
-            })?;
-            if !is_planted(Bug::CheckpointBeforeFlush) {
-                index.flush()?;
+        self.heal()?;
+        let totals = match self.flush_index() {
+            Ok(totals) => totals,
+            Err(error) => {
+                if error == StoreError::DiskFull {
+                    self.give_up_index();
+                    // Where there is room after all, readers need not wait for the next commit.
+                    let _ = self.heal();
+                }
+                return Err(error);
             }
-            live.totals
         };
+        let shared = Arc::clone(&self.shared);
         let sequence = self.append(Entry::Checkpoint(self.opening, Box::new(totals)))?;
         shared.live.write().sequence = sequence;
         self.checkpointed = sequence;
         self.since_checkpoint = 0;
         self.trim()
+    }
+
+    /// Flushes the index and returns its totals. No checkpoint may rest on an index whose flush failed: the next one
+    /// would say yes, and what was lost stays lost.
+    fn flush_index(&mut self) -> Result<Totals, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let live = shared.live.read();
+        let index = live.index.as_ref().ok_or(StoreError::DiskFull)?;
+        let proved = index.applied().and_then(|applied| {
+            index.prove(&Proof {
+                sequence: live.sequence,
+                applied,
+                opening: self.opening,
+                totals: live.totals,
+            })
+        });
+        let flushed = proved.and_then(|()| match is_planted(Bug::CheckpointBeforeFlush) {
+            true => Ok(()),
+            false => index.flush(),
+        });
+        match flushed {
+            Ok(()) => Ok(live.totals),
+            Err(StoreError::DiskFull) => Err(StoreError::DiskFull),
+            Err(error) => Err(shared.latch(latched(format!("the index could not be made durable: {error}")))),
+        }
     }
 
     pub(crate) fn release(&mut self, upto: u64) -> Result<(), StoreError> {

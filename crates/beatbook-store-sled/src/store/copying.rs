@@ -18,7 +18,7 @@ use crate::random::draw;
 use crate::seal::{Purpose, StoreKey};
 use crate::state::State;
 use crate::store::opening::{in_open, lay_out, prepare, put_in_place};
-use crate::store::shared::{Shared, closed};
+use crate::store::shared::Shared;
 use crate::store::{Options, Store};
 use crate::totals::Totals;
 use crate::vault::{Unlock, Vault};
@@ -155,7 +155,7 @@ fn copy_rows(
             shared.check()?;
             live.index
                 .as_ref()
-                .ok_or_else(closed)?
+                .ok_or(StoreError::DiskFull)?
                 .rows_after(after.as_deref(), ROWS_AT_ONCE)?
         };
         let Some((last, _)) = rows.last() else {
@@ -303,7 +303,7 @@ pub(super) fn compact(shared: &Shared) -> Result<(), StoreError> {
     };
     let copied: Result<(), OpenError> = {
         let live = shared.live.read();
-        let old = live.index.as_ref().ok_or_else(closed)?;
+        let old = live.index.as_ref().ok_or(StoreError::DiskFull)?;
         shelf.build_aside(number, |new| {
             old.copy_to(new).map_err(|error| in_open(&shared.dir, &error))?;
             let count = new.count().map_err(|error| in_open(&shared.dir, &error))?;

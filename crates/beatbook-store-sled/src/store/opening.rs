@@ -276,12 +276,12 @@ impl Work<'_> {
         let why = match self.try_index(&path, recovered, end) {
             Ok(index) => {
                 return Ok(Opened {
-                    index,
+                    index: self.trusted(index)?,
                     totals: recovered.totals,
                     rebuilt: None,
                 });
             }
-            Err(error) if is_passing(&error) => return Err(error),
+            Err(error) if is_passing(&error) || self.is_needed(&error) => return Err(error),
             Err(OpenError::Index { reason }) => reason,
             Err(error) => error.to_string(),
         };
@@ -316,6 +316,29 @@ impl Work<'_> {
             return Err(lost("rows are missing or changed"));
         }
         Ok(index)
+    }
+
+    /// True where a failure of the system keeps back an index that the journal alone cannot replace.
+    fn is_needed(&self, error: &OpenError) -> bool {
+        let is_partial = self.state.base_sequence > 0 && !self.shelf.options.repair;
+        is_partial && matches!(error, OpenError::Io { .. })
+    }
+
+    /// The index itself, or a copy of it where what is read of it may not be on the disk.
+    fn trusted(&mut self, index: Index) -> Result<Index, OpenError> {
+        if !index.is_doubtful() {
+            return Ok(index);
+        }
+        tracing::warn!("a sync of the index failed before: it is written anew");
+        let number = self.state.index + 1;
+        self.shelf.build_aside(number, |new| {
+            index
+                .copy_to(new)
+                .map_err(|error| in_open(self.shelf.dir, &error))
+        })?;
+        // Named with the rest of the opening; the old folder goes then.
+        self.state.index = number;
+        self.shelf.open(number)
     }
 
     fn rebuild(

@@ -125,6 +125,11 @@ impl Shared {
             .and_then(|anchor| anchor.leased(replica))
     }
 
+    /// True where the index met a full disk and is to be opened again once there is room.
+    pub(crate) fn waits_for_room(&self) -> bool {
+        self.live.read().index.as_ref().is_none_or(Index::is_stuck) && self.check().is_ok()
+    }
+
     /// Shuts the store until it is opened again. The first reason stays.
     pub(crate) fn latch(&self, error: StoreError) -> StoreError {
         if is_planted(Bug::LatchForgotten) {
@@ -154,7 +159,8 @@ pub(crate) struct View<'a> {
 impl View<'_> {
     fn index(&self) -> Result<&Index, StoreError> {
         self.shared.check()?;
-        self.index.ok_or_else(closed)
+        // A closed store is latched: an index that is missing here waits for room on the disk.
+        self.index.ok_or(StoreError::DiskFull)
     }
 }
 
