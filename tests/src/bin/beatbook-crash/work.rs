@@ -30,6 +30,8 @@ pub fn arguments(name: Name, place: &Place) -> Vec<String> {
 /// Does what comes before the recording, in this process.
 pub fn prepare(name: Name, place: &Place) -> Result<(), String> {
     let marks = Marks::to(&place.prepared())?;
+    // Stands for the phone's keystore, which was there before the notebook.
+    std::fs::create_dir_all(place.root.join("keystore")).map_err(|error| error.to_string())?;
     Runner::new(site(name, &place.root), &marks).run(name.script().0, "P");
     let said = std::fs::read_to_string(place.prepared()).map_err(|error| error.to_string())?;
     match said

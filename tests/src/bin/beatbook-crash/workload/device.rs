@@ -1,14 +1,12 @@
 //! A device's store, with its anchor outside: the notebook itself, and below it the ledger for what no app may ask.
 
-use std::fs;
-
 use beatbook_core::ledger::{self, LedgerError};
 use beatbook_core::store::Transaction;
 use beatbook_field::{Notebook, Query, WriteError};
 use beatbook_store_sled::{AnchorPlace, OpenReport, Store, Unlock};
 use beatbook_tests::{enrolled_offline_with, note_draft, note_of};
 
-use super::{Name, Refused, Side, Site, Step, full_or, not_opened, options, refused, token_of, words};
+use super::{Name, Refused, Side, Site, Step, not_opened, options, refused, token_of, words};
 
 struct Book {
     book: Notebook,
@@ -23,7 +21,6 @@ struct Ledger {
 
 /// Makes the store.
 pub(super) fn make(site: &Site) -> Result<Box<dyn Side>, Refused> {
-    fs::create_dir_all(site.root.join("keystore")).map_err(|error| full_or(&error))?;
     let made = enrolled_offline_with(&site.store(), &unlock(site, 0), device_options(site));
     let book = made.map_err(|error| notebook_refused(&error))?;
     Ok(Box::new(Book { book, pin: 0 }))
