@@ -53,6 +53,8 @@ pub enum DeviceOp {
     },
     /// List what is held of others' books.
     Offers,
+    /// Take out what was set apart here because the server has other entries under its dots.
+    Apart,
     /// Note that the server lacks nothing of what was offered.
     Offered,
     /// Take out entries for re-offering.
@@ -83,6 +85,8 @@ pub enum DeviceReply {
     Offers(Vec<(Dot, u32)>),
     /// It was noted that nothing is to be offered any more.
     Offered,
+    /// What was set apart here.
+    Apart(Vec<Part>),
     /// The parts asked for, as far as held.
     Parts(Vec<Part>),
     /// Where everything stands.
@@ -126,6 +130,9 @@ pub struct Welcomed {
     pub forked: Vec<ReplicaId>,
     /// True if closed books may hold entries that the server never saw.
     pub reissue_due: bool,
+    /// Open books that hold verdicts, and how far the server has secured them: where it says nothing more of their
+    /// verdicts in this session, they have none left.
+    pub judged: Vec<(ReplicaId, u64)>,
     /// True if the server is to be offered what others wrote: it asked for it, or a session broke before it had all.
     pub offers_due: bool,
 }
@@ -139,6 +146,10 @@ pub struct Fed {
     pub purged: Vec<RecordId>,
     /// Own books of which the server turned out to know another history: all open books were closed, new ones opened.
     pub forked: Vec<ReplicaId>,
+    /// How many own entries that had lost their dots were issued again.
+    pub reissued: u64,
+    /// True if entries of others' books gave way to those of the server: they are to be handed in.
+    pub displaced: bool,
     /// The scope.
     pub scope: Option<Scope>,
 }
@@ -153,6 +164,7 @@ pub fn execute(
         DeviceOp::Feed(feed) => DeviceReply::Fed(feed::apply_feed(tx, env, feed)?),
         DeviceOp::NextRun { replica, after } => DeviceReply::NextRun(ledger::next_run(tx, replica, after)?),
         DeviceOp::Offers => DeviceReply::Offers(recover::offers(tx)?),
+        DeviceOp::Apart => DeviceReply::Apart(ledger::apart(tx, None)?),
         DeviceOp::Parts(stretches) => DeviceReply::Parts(recover::parts(tx, &stretches)?),
         DeviceOp::Prepare { unpacked_bytes_max } => {
             DeviceReply::Prepared(prepare(tx, env, unpacked_bytes_max)?)
@@ -226,6 +238,9 @@ fn take_welcome(
         known.label.clone_from(&position.label);
         if known.own {
             known.secured = position.secured;
+            if !position.forked && !known.verdicts.is_empty() {
+                welcomed.judged.push((known.replica(), position.secured));
+            }
             let held = position.claim.counter;
             if position.forked && !known.closed {
                 welcomed.forked.push(known.replica());
@@ -238,6 +253,9 @@ fn take_welcome(
                 if known.closed && seal.is_some_and(|seal| seal.hash() == position.claim.seal) {
                     known.receipted = held;
                 }
+            }
+            if known.closed && welcome.wants_offers {
+                recover::doubt(tx, &mut known, held)?;
             }
             welcomed.reissue_due |= known.closed && known.settled < known.held;
         }

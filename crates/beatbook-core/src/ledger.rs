@@ -20,6 +20,7 @@ use crate::merge::Head;
 use crate::store::{Read, StoreError, Table, Transaction};
 
 mod accept;
+mod apart;
 mod fold;
 mod gather;
 mod publish;
@@ -39,9 +40,10 @@ pub use seal::{PartRecord, book_part, next_run, seal_pending};
 pub use write::{Draft, Identity, ReadToken, Written, open_books, void_or_refuse, write};
 
 pub(crate) use accept::{accept_entries, accept_run_entries, give_up, is_taken, quarantine_taken};
+pub(crate) use apart::{apart, displace, is_issued_again, keep_apart, original_of};
 pub(crate) use gather::FEED_STEPS_MAX;
-pub(crate) use publish::{feed_hash_at, feed_sequence_at, publish};
-pub(crate) use reissue::{alias, as_folded, fold_reissue};
+pub(crate) use publish::{feed_hash_at, feed_nonce_at, feed_sequence_at, publish};
+pub(crate) use reissue::{alias, as_folded, fold_reissue, is_reissued};
 pub(crate) use seal::{
     drop_other_seals, holding_part, is_known_seal, part_of, proof_of, put_part, seal_ending_at,
 };

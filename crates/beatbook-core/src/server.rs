@@ -10,7 +10,8 @@ use core::cell::RefCell;
 
 use beatbook_proto::frame::{Feed, Hello, Verdicts, Welcome};
 use beatbook_proto::{
-    Dot, EnrolmentId, EpochId, List, OfficerId, PublicKey, Receipt, ReplicaId, Scope, Signer, VerifiedRun,
+    Dot, EnrolmentId, EpochId, Hash, List, OfficerId, Part, PublicKey, Receipt, ReplicaId, Scope, Signer,
+    VerifiedRun,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,8 +33,18 @@ pub struct ServerEnv<'a> {
     pub tag_key: &'a [u8; 32],
     /// The server's clock, milliseconds since 1970-01-01T00:00:00Z.
     pub now_ms: i64,
-    /// A fresh epoch id, in case the server finds that it went back in time.
+    /// A fresh epoch id, in case the server finds that it went back in time. Fresh for every operation.
     pub fresh_epoch: EpochId,
+}
+
+impl ServerEnv<'_> {
+    /// Tells a commit from any other, also from one that had its place before the log went back.
+    fn nonce(&self) -> [u8; 8] {
+        let hash = Hash::of(NONCE_DOMAIN, &[self.tag_key, self.fresh_epoch.as_bytes()]);
+        let mut nonce = [0; 8];
+        nonce.iter_mut().zip(hash.0).for_each(|(to, from)| *to = from);
+        nonce
+    }
 }
 
 /// A store operation of a server's session.
@@ -117,6 +128,8 @@ pub struct Greeted {
     pub own_sequence: u64,
     /// Standings that the device is to know.
     pub verdicts: Vec<Verdicts>,
+    /// Entries of its books that lost their dots to others, and were not issued again: one a part.
+    pub apart: Vec<Part>,
 }
 
 /// A stretch of a feed, framed.
@@ -191,7 +204,16 @@ pub fn read_stretch(
         return Ok(None);
     }
     let epoch = epochs(read)?.map_or_else(EpochId::default, |epochs| epochs.current);
-    let cursor = greet::tagged(tag_key, request.officer, request.scope.clone(), epoch, batch.to);
+    let feed = keys::feed(&request.scope, request.officer);
+    let nonce = ledger::feed_nonce_at(read, &feed, batch.to.position)?;
+    let cursor = greet::tagged(
+        tag_key,
+        request.officer,
+        request.scope.clone(),
+        epoch,
+        batch.to,
+        nonce,
+    );
     let feed = Feed {
         from: request.from.position,
         items: List(batch.items),
@@ -276,5 +298,6 @@ fn next_sequence(tx: &mut Transaction<'_>) -> Result<u64, LedgerError> {
     Ok(next)
 }
 
+const NONCE_DOMAIN: &str = "beatbook 2026-11 commit nonce v1";
 const EPOCHS: &str = "epochs";
 const SEQUENCE: &str = "sequence";

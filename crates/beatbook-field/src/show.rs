@@ -34,7 +34,13 @@ pub(crate) fn of_reply(reply: &DeviceReply) -> Vec<Shown> {
         DeviceReply::Fed(fed) => {
             let changed = (!fed.changed.is_empty()).then(|| Shown::Changed(fed.changed.clone()));
             let purged = (!fed.purged.is_empty()).then(|| Shown::Purged(fed.purged.clone()));
-            changed.into_iter().chain(purged).collect()
+            let again = (fed.reissued > 0).then_some(Event::Reissued {
+                entries: fed.reissued,
+            });
+            let again = again
+                .into_iter()
+                .flat_map(|event| [Shown::Everything, Shown::Event(event)]);
+            changed.into_iter().chain(purged).chain(again).collect()
         }
         DeviceReply::Receipted { .. } | DeviceReply::Verdicts => vec![Shown::Verdicts],
         DeviceReply::Reissued(entries) if *entries > 0 => {

@@ -13,7 +13,7 @@ use crate::ledger::{
     save_book, save_entry, save_head,
 };
 use crate::planted::{Bug, is_planted};
-use crate::store::{StoreError, Table, Transaction};
+use crate::store::{Read, StoreError, Table, Transaction};
 
 pub(super) fn apply_feed(
     tx: &mut Transaction<'_>,
@@ -55,7 +55,13 @@ pub(super) fn apply_feed(
     let scope = &feed.cursor.scope;
     let mut founded = BTreeSet::new();
     let left_out = usize::from(is_planted(Bug::CursorBeforeEntries) && env.seed[0] < 16);
-    for part in feed.parts.into_iter().skip(left_out) {
+    let named: BTreeSet<u16> = feed.items.iter().filter_map(part_named).collect();
+    for (place, part) in (0_u16..).zip(feed.parts).skip(left_out) {
+        if !named.contains(&place) {
+            // SPEC R-FEED-4: it was kept apart, and is given back to the device that wrote it.
+            fed.reissued += u64::from(recover::take_back(tx, env, part)?);
+            continue;
+        }
         let accepted = take_part(tx, env, part, intake, &mut fed)?;
         let here = accepted
             .founded
@@ -106,7 +112,20 @@ fn take_part(
         take_own_history(tx, env, &run, intake, fed)?;
         return Ok(Accepted::default());
     }
+    let touched = if ledger::is_taken(tx, &run)? {
+        fed.displaced = true;
+        recover::set_offers_due(tx, true)?;
+        ledger::displace(tx, &run, intake)?
+    } else {
+        BTreeSet::new()
+    };
     let accepted = accept_entries(tx, &run, &mut author, intake)?;
+    for record in touched {
+        match head(tx, record)? {
+            Some(_) => fed.changed.push(record),
+            None => fed.purged.push(record),
+        }
+    }
     fed.changed
         .extend(accepted.folded.iter().map(|(_, record)| *record));
     fed.changed
@@ -124,7 +143,12 @@ fn take_own_history(
     fed: &mut Fed,
 ) -> Result<(), LedgerError> {
     let replica = run.seal().claim.replica;
-    if ledger::is_taken(tx, run)? {
+    if let Some(counter) = first_taken(tx, run)? {
+        // From there on no receipt of an earlier life of the server speaks of what it has now.
+        let mut author = book(tx, replica)?.ok_or(LedgerError::NoBook)?;
+        author.receipted = author.receipted.min(counter - 1);
+        recover::doubt(tx, &mut author, counter - 1)?;
+        save_book(tx, &author)?;
         recover::reissue_book(tx, env, replica, &mut fed.changed)?;
     }
     ledger::drop_other_seals(tx, run.seal())?;
@@ -153,6 +177,24 @@ fn take_own_history(
         author.receipted += 1;
     }
     save_book(tx, &author)
+}
+
+/// The first entry of a run that is held otherwise.
+fn first_taken(read: &dyn Read, run: &VerifiedRun) -> Result<Option<u64>, StoreError> {
+    for verified in run.entries() {
+        if entry(read, verified.dot)?.is_some_and(|stored| stored.entry != verified.entry) {
+            return Ok(Some(verified.dot.counter));
+        }
+    }
+    Ok(None)
+}
+
+/// The part that an item takes its entries from.
+fn part_named(item: &FeedItem) -> Option<u16> {
+    match item {
+        FeedItem::Entries { part, .. } => Some(*part),
+        FeedItem::Held { .. } | FeedItem::Left(_) => None,
+    }
 }
 
 /// The entries that the items speak of, held before or not.

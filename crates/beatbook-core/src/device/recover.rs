@@ -57,6 +57,22 @@ pub(super) fn reissue_book(
     Ok(count)
 }
 
+/// The server went back in time: what it once held of a closed book beyond `held` may be gone from it.
+pub(super) fn doubt(tx: &mut Transaction<'_>, closed: &mut Book, held: u64) -> Result<(), LedgerError> {
+    closed.settled = closed.settled.min(held);
+    for counter in (held + 1)..=closed.held {
+        let dot = Dot {
+            replica: closed.replica(),
+            counter,
+        };
+        if let Some(mut stored) = entry(tx, dot)?.filter(|stored| stored.sequence != 0) {
+            stored.sequence = 0;
+            save_entry(tx, dot, &stored)?;
+        }
+    }
+    Ok(())
+}
+
 /// Wraps one entry of a closed book and writes it as the next entry of the book that carries it on.
 fn reissue_entry(
     tx: &mut Transaction<'_>,
@@ -65,12 +81,6 @@ fn reissue_entry(
     dot: Dot,
     stored: &StoredEntry,
 ) -> Result<Vec<RecordId>, LedgerError> {
-    let replica = carrying_book(tx, env, closed)?;
-    let mut open = book(tx, replica)?.ok_or(LedgerError::NoBook)?;
-    let now = Dot {
-        replica,
-        counter: open.held + 1,
-    };
     let (salt, seal, proof) = match ledger::proof_of(tx, dot)? {
         Some((salt, seal, proof)) => (Some(salt), Some(seal), Some(proof)),
         None => (None, None, None),
@@ -81,6 +91,48 @@ fn reissue_entry(
         salt,
         seal,
         proof,
+    };
+    let name = alloc::format!("{CARRYING}{}", closed.replica());
+    issue_again(tx, env, closed, &name, proved)
+}
+
+/// Issues again what this enrolment once wrote under a dot that another entry has at the server. One book for each run
+/// that it came in: beside what was issued again before, a context over it would cover what its author never read.
+pub(super) fn take_back(
+    tx: &mut Transaction<'_>,
+    env: &DeviceEnv<'_>,
+    part: Part,
+) -> Result<bool, LedgerError> {
+    let replica = part.seal.claim.replica;
+    let (Some(original), Some(author)) = (ledger::original_of(&part), book(tx, replica)?) else {
+        return Ok(false);
+    };
+    let held = entry(tx, original.dot)?.is_some_and(|held| held.entry == original.entry);
+    if !author.own || held || ledger::is_reissued(tx, &original)? {
+        return Ok(false);
+    }
+    let run = part.verify(&author.opening.key)?;
+    let original = Original {
+        salt: run.entries().first().map(|verified| verified.salt),
+        ..original
+    };
+    let name = alloc::format!("{CARRYING}{replica} up to {}", run.seal().claim.last);
+    issue_again(tx, env, &author, &name, original)?;
+    Ok(true)
+}
+
+fn issue_again(
+    tx: &mut Transaction<'_>,
+    env: &DeviceEnv<'_>,
+    closed: &Book,
+    name: &str,
+    proved: Original,
+) -> Result<Vec<RecordId>, LedgerError> {
+    let replica = carrying_book(tx, env, closed, name)?;
+    let mut open = book(tx, replica)?.ok_or(LedgerError::NoBook)?;
+    let now = Dot {
+        replica,
+        counter: open.held + 1,
     };
     let envelope = envelope(proved)?;
     open.held = now.counter;
@@ -118,9 +170,9 @@ fn carrying_book(
     tx: &mut Transaction<'_>,
     env: &DeviceEnv<'_>,
     closed: &Book,
+    name: &str,
 ) -> Result<ReplicaId, LedgerError> {
-    let name = alloc::format!("{CARRYING}{}", closed.replica());
-    if let Some(known) = ledger::meta::<ReplicaId>(tx, &name)?
+    if let Some(known) = ledger::meta::<ReplicaId>(tx, name)?
         && book(tx, known)?.is_some_and(|book| !book.closed)
     {
         return Ok(known);
@@ -132,15 +184,18 @@ fn carrying_book(
         ReplicaKind::Book => env.fresh[0],
         ReplicaKind::Trace => env.fresh[1],
     };
-    let replica = derived(fresh, closed.replica());
+    let replica = derived(fresh, closed.replica(), name);
     ledger::open_book(tx, env.identity, replica, closed.kind(), Some(beside), env.now)?;
-    ledger::save_meta(tx, &name, &replica)?;
+    ledger::save_meta(tx, name, &replica)?;
     Ok(replica)
 }
 
 /// One more fresh id: the time and version of `fresh`, other random bits.
-fn derived(fresh: ReplicaId, closed: ReplicaId) -> ReplicaId {
-    let hash = Hash::of(CARRYING_DOMAIN, &[fresh.as_bytes(), closed.as_bytes()]);
+fn derived(fresh: ReplicaId, closed: ReplicaId, name: &str) -> ReplicaId {
+    let hash = Hash::of(
+        CARRYING_DOMAIN,
+        &[fresh.as_bytes(), closed.as_bytes(), name.as_bytes()],
+    );
     let mut bytes = *fresh.as_bytes();
     let random = bytes.iter_mut().skip(RANDOM_FROM);
     random.zip(hash.0).for_each(|(byte, new)| *byte = new);

@@ -11,7 +11,7 @@ use beatbook_proto::{
 };
 
 use super::fold::{anything_waits, fold_new, found, retry_all};
-use super::reissue::{alias, innermost, originals};
+use super::reissue::{alias, innermost, is_another_name, originals};
 use super::{
     Book, LedgerError, QuarantinedEntry, StoredEntry, book, entry, put_part, save, save_book, save_entry,
 };
@@ -174,7 +174,10 @@ fn accept_new(
     accepted.stored.push(verified.dot);
     if stored.standing == Standing::KEPT {
         let standing = match revision.filter(|revision| revision.header.record.is_none()) {
-            Some(founding) if alias(tx, founding.dot)?.is_none() => {
+            Some(founding)
+                if alias(tx, founding.dot)?.is_none()
+                    && !is_another_name(tx, founding.dot, &stored.entry)? =>
+            {
                 found(&founding, &mut queue, accepted);
                 Standing::KEPT
             }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use beatbook_proto::{Dot, Entry, Revision, RevisionKind, Standing};
 
-use super::reissue::{alias, as_folded, originals, reissue};
+use super::reissue::{alias, as_folded, is_another_name, originals, reissue};
 use super::{
     Accepted, LedgerError, book, entry, head, revisions, save_book, save_entry, save_head, scopes_of,
 };
@@ -26,6 +26,10 @@ pub(crate) fn fold_new(
 ) -> Result<Standing, LedgerError> {
     let kind = entry.header().map(|header| header.kind);
     if kind == Ok(RevisionKind::OPEN) {
+        return Ok(Standing::KEPT);
+    }
+    if is_another_name(tx, dot, entry)? {
+        queue.push_back(dot);
         return Ok(Standing::KEPT);
     }
     if let Some(reissued) = alias(tx, dot)? {

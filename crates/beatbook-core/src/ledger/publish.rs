@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use beatbook_proto::{Dot, Hash, OfficerId, RecordId, ReplicaId, Scope, Value, feed as wire, field};
 use serde::{Deserialize, Serialize};
 
-use super::{Accepted, LedgerError, book, decode, head, load, save, save_head};
+use super::{Accepted, LedgerError, book, decode, head, load, reissue, save, save_head};
 use crate::keys;
 use crate::merge::Head;
 use crate::planted::{Bug, is_planted};
@@ -26,6 +26,8 @@ pub struct FeedRecord {
     pub hash: Hash,
     /// The server's sequence number of the commit.
     pub sequence: u64,
+    /// Random, this server's own: tells the commit from another that took the same place after the log went back.
+    pub nonce: [u8; 8],
 }
 
 /// What happened in a scope.
@@ -141,9 +143,11 @@ pub(crate) fn publish(
     tx: &mut Transaction<'_>,
     accepted: &Accepted,
     sequence: u64,
+    nonce: [u8; 8],
 ) -> Result<BTreeSet<Vec<u8>>, LedgerError> {
     let mut pages = Pages {
         sequence,
+        nonce,
         pages: BTreeMap::new(),
     };
     let mut officers: BTreeMap<ReplicaId, OfficerId> = BTreeMap::new();
@@ -169,6 +173,7 @@ pub(crate) fn publish(
         }
         save_head(tx, &renamed)?;
     }
+    let any_line = !accepted.folded.is_empty() && reissue::any_line(tx)?;
     for (record, dots) in super::accept::by_record(&accepted.folded) {
         if let (Some(scopes), [_]) = (accepted.founded.get(&record), dots.as_slice()) {
             // Founded here and not touched since: what it says is where it belongs.
@@ -196,6 +201,11 @@ pub(crate) fn publish(
             };
             for dot in news {
                 pages.append(tx, scope.key(), Step::Entry(*dot))?;
+                if any_line {
+                    for other in reissue::beside(tx, *dot)? {
+                        pages.append(tx, scope.key(), Step::Entry(other))?;
+                    }
+                }
             }
         }
         if head.scopes != scopes {
@@ -224,6 +234,14 @@ pub(crate) fn feed_hash_at(read: &dyn Read, feed: &[u8], position: u64) -> Resul
     ))
 }
 
+/// The nonce of the commit that gave out a position; nothing at the start of a feed and beyond its end.
+pub(crate) fn feed_nonce_at(read: &dyn Read, feed: &[u8], position: u64) -> Result<[u8; 8], StoreError> {
+    if position == 0 {
+        return Ok([0; 8]);
+    }
+    Ok(row_at(read, feed, position)?.map_or([0; 8], |(_, record)| record.nonce))
+}
+
 /// The server's sequence number of the commit that gave out a position.
 pub(crate) fn feed_sequence_at(read: &dyn Read, feed: &[u8], position: u64) -> Result<u64, StoreError> {
     Ok(row_at(read, feed, position)?.map_or(0, |(_, record)| record.sequence))
@@ -241,6 +259,7 @@ fn row_at(read: &dyn Read, feed: &[u8], position: u64) -> Result<Option<(u64, Fe
 /// Appends to feeds within one commit, one row a feed.
 struct Pages {
     sequence: u64,
+    nonce: [u8; 8],
     pages: BTreeMap<Vec<u8>, Page>,
 }
 
@@ -292,6 +311,7 @@ impl Pages {
                 before: page.before,
                 hash: page.end.hash,
                 sequence: self.sequence,
+                nonce: self.nonce,
             };
             save(tx, Table::Feeds, keys::feed_item(&feed, page.end.position), &row)?;
             save(tx, Table::Cursors, feed.clone(), &page.end)?;

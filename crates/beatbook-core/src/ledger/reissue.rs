@@ -8,7 +8,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use beatbook_proto::{
-    Dot, Entry, Hash, Original, ReplicaId, Revision, RevisionKind, Standing, VersionVector,
+    Dot, Entry, Hash, Original, RecordId, ReplicaId, Revision, RevisionKind, Standing, VersionVector,
 };
 use serde::{Deserialize, Serialize};
 
@@ -91,7 +91,8 @@ pub(crate) fn as_folded(read: &dyn Read, dot: Dot, entry: &Entry) -> Result<Opti
         revision.header.record =
             Some(alias_for(read, record, dot.replica)?.map_or(record, |alias| alias.now));
     }
-    revision.header.context = translate(read, &revision.header.context, dot.replica)?;
+    let record = revision.record();
+    revision.header.context = translate(read, &revision.header.context, dot.replica, record)?;
     if wrapped && is_planted(Bug::ReissueDropsContext) {
         revision.header.context = revision.header.record.into_iter().collect();
     }
@@ -112,12 +113,17 @@ pub(crate) fn translate(
     read: &dyn Read,
     context: &VersionVector,
     reader: ReplicaId,
+    record: RecordId,
 ) -> Result<VersionVector, StoreError> {
     let mut translated = VersionVector::new();
     for dot in context.iter() {
         let mut at = dot;
         while at.counter > 0 {
-            at.counter = match alias_for(read, at, reader)? {
+            let known = match alias_for(read, at, reader)? {
+                None => meant(read, at, record)?,
+                known => known,
+            };
+            at.counter = match known {
                 Some(alias) => {
                     translated.cover(alias.now);
                     if alias.prior < at.counter { alias.prior } else { 0 }
@@ -135,14 +141,57 @@ pub(crate) fn translate(
 /// The entry before `at` on its record, where it or one before it may have been re-issued: what covers `at` covers that
 /// too, and so has to cover what stands for it. 0 where there is nothing to look for.
 fn prior_if_any_was_reissued(read: &dyn Read, at: Dot) -> Result<u64, StoreError> {
-    let first = keys::book(at.replica);
-    if read.last(Table::Aliases, &first, &keys::entry(at))?.is_none() {
+    if !any_was_reissued(read, at)? {
         return Ok(0);
     }
     let header = entry(read, at)?.and_then(|stored| stored.entry.header().ok());
     let prior = header.map_or(0, |header| header.prior);
     // Bytes of a peer: a prior that does not lie before would never end.
     Ok(if prior < at.counter { prior } else { 0 })
+}
+
+/// True where `at` or an entry before it in its book may have been issued again.
+fn any_was_reissued(read: &dyn Read, at: Dot) -> Result<bool, StoreError> {
+    let (first, end) = (keys::book(at.replica), keys::after(&keys::entry(at)));
+    Ok(read.last(Table::Aliases, &first, &end)?.is_some())
+}
+
+/// What a context over `at` can only have meant, where the dot names an entry of another record here: one that lost the
+/// dot and was issued again. Its author had read that under the dot.
+fn meant(read: &dyn Read, at: Dot, record: RecordId) -> Result<Option<Alias>, StoreError> {
+    if !any_was_reissued(read, at)?
+        || entry(read, at)?.is_none_or(|stored| is_of(read, at, &stored.entry, record))
+    {
+        return Ok(None);
+    }
+    let from = lines_of(at);
+    for (_, bytes) in read.scan(Table::Meta, &from, &keys::after(&from), LINES_MAX)? {
+        let line: Line = super::decode(Table::Meta, &bytes)?;
+        let Some(now) = line.stands else { continue };
+        let Some(stored) = entry(read, now)? else { continue };
+        if is_of(read, now, &stored.entry, record) {
+            let prior = innermost(&stored.entry).map_or(0, |inner| inner.header.prior);
+            return Ok(Some(Alias { now, prior }));
+        }
+    }
+    Ok(None)
+}
+
+/// True if an entry says of itself that it is of the record.
+fn is_of(read: &dyn Read, dot: Dot, entry: &Entry, record: RecordId) -> bool {
+    let wrapped = entry
+        .header()
+        .is_ok_and(|header| header.kind == RevisionKind::REISSUE);
+    let inner = if wrapped {
+        innermost(entry)
+    } else {
+        Revision::read(dot, entry).ok()
+    };
+    let Some(inner) = inner else { return false };
+    let named = inner.header.record.unwrap_or(dot);
+    named == record
+        || alias_for(read, named, dot.replica)
+            .is_ok_and(|alias| alias.is_some_and(|alias| alias.now == record))
 }
 
 /// Takes in a re-issue: from now on the original dots are other names of the envelope that stands for them.
@@ -170,11 +219,18 @@ pub(crate) fn reissue(
     let stands = standing_of(&members).unwrap_or(dot);
     line.stands = Some(stands);
     save(tx, Table::Meta, key, &line)?;
+    for original in &chain {
+        super::is_issued_again(tx, original)?;
+    }
     let reader = stood.unwrap_or(dot).replica;
     let record = alias_for(tx, inner.record(), reader)?.map_or(inner.record(), |alias| alias.now);
     let before = head(tx, record)?;
     let names = take_names(tx, stands, &members, &inner)?;
     let standing = if stood == Some(stands) && stands != dot {
+        // Readers of the record are to know this name of it too.
+        if let Some(before) = before.filter(|before| before.holds(stands)) {
+            accepted.folded.push((dot, before.record));
+        }
         Standing::KEPT
     } else {
         let folded_as = names.iter().copied().find(|name| {
@@ -193,6 +249,8 @@ pub(crate) fn reissue(
         return Ok(standing);
     }
     queue.extend(names);
+    // Also where such a dot names another entry here: what had read the original can be told from what had not.
+    queue.extend(chain.iter().map(|original| original.dot));
     queue.extend([stands, dot]);
     Ok(Standing::KEPT)
 }
@@ -259,6 +317,51 @@ fn lines_of(dot: Dot) -> Vec<u8> {
 /// True if these very bytes were issued again under another dot that is held here.
 pub(crate) fn is_reissued(read: &dyn Read, original: &Original) -> Result<bool, StoreError> {
     Ok(load::<Line>(read, Table::Meta, &line_key(original))?.is_some())
+}
+
+/// True if anything at all was issued again as far as this store knows.
+pub(crate) fn any_line(read: &dyn Read) -> Result<bool, StoreError> {
+    let last = read.last(Table::Meta, LINE, &keys::after(LINE))?;
+    Ok(last.is_some())
+}
+
+/// The envelopes beside `dot` around the same original, where `dot` stands for it: contexts may cover any of them, so
+/// whoever gets the one gets the others.
+pub(crate) fn beside(read: &dyn Read, dot: Dot) -> Result<Vec<Dot>, StoreError> {
+    let chain = entry(read, dot)?.map(|stored| originals(&stored.entry));
+    let Some(first) = chain.as_ref().and_then(|chain| chain.last()) else {
+        return Ok(Vec::new());
+    };
+    let line: Line = load(read, Table::Meta, &line_key(first))?.unwrap_or_default();
+    let others = line.envelopes.into_iter().filter(|other| *other != dot);
+    Ok(others.filter(|_| line.stands == Some(dot)).collect())
+}
+
+/// True if these very bytes go on under another dot that is held here: then `dot` is one more name of that for everyone,
+/// also where another entry had the dot when the re-issue came.
+pub(crate) fn is_another_name(
+    tx: &mut Transaction<'_>,
+    dot: Dot,
+    bytes: &Entry,
+) -> Result<bool, LedgerError> {
+    let from = keys::entry(dot);
+    if tx.scan(Table::Aliases, &from, &keys::after(&from), 1)?.is_empty() {
+        return Ok(false);
+    }
+    let original = Original {
+        dot,
+        entry: bytes.clone(),
+        salt: None,
+        seal: None,
+        proof: None,
+    };
+    let line: Option<Line> = load(tx, Table::Meta, &line_key(&original))?;
+    let Some(now) = line.and_then(|line| line.stands) else {
+        return Ok(false);
+    };
+    let prior = bytes.header().map_or(0, |header| header.prior);
+    save(tx, Table::Aliases, from, &Alias { now, prior })?;
+    Ok(true)
 }
 
 /// Makes every original and every other envelope of a line another name of the one that stands; returns those names that

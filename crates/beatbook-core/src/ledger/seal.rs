@@ -218,6 +218,49 @@ pub(crate) fn drop_other_seals(tx: &mut Transaction<'_>, seal: &Seal) -> Result<
     Ok(())
 }
 
+/// Holds one entry of a sealed part no longer: what is left of the part proves itself without it.
+pub(crate) fn release(tx: &mut Transaction<'_>, dot: Dot) -> Result<(), LedgerError> {
+    while let Some(record) = holding_part(tx, dot.replica, dot.counter)? {
+        let claim = &record.seal.claim;
+        let held: Vec<u64> = (claim.first..=claim.last)
+            .filter(|counter| record.holds(*counter))
+            .collect();
+        for key in [claim.first].iter().chain(&held) {
+            let key = keys::part(claim.replica, claim.last, *key);
+            if load::<PartRecord>(tx, Table::Seals, &key)?.is_some_and(|other| other == record) {
+                tx.remove(Table::Seals, key);
+            }
+        }
+        let wanted: Vec<bool> = (claim.first..=claim.last)
+            .map(|counter| counter != dot.counter && record.holds(counter))
+            .collect();
+        let Some(first) = held.iter().find(|counter| **counter != dot.counter) else {
+            continue;
+        };
+        for counter in held.iter().filter(|counter| **counter != dot.counter) {
+            let other = Dot {
+                counter: *counter,
+                ..dot
+            };
+            if let Some(mut stored) = entry(tx, other)? {
+                stored.salt = salt_of(&record, &stored, *counter);
+                super::save_entry(tx, other, &stored)?;
+            }
+        }
+        let hashes = merkle::reprove(&record.leaves, &record.hashes, &wanted).unwrap_or_default();
+        let leaves = record.leaves.iter().zip(&wanted);
+        let leaves = leaves.map(|(leaf, wanted)| leaf.filter(|_| *wanted)).collect();
+        let left = PartRecord {
+            seal: record.seal.clone(),
+            secret: None,
+            leaves,
+            hashes,
+        };
+        put_part(tx, *first, &left)?;
+    }
+    Ok(())
+}
+
 /// The part record of a verified run, for [`put_part`].
 pub(crate) fn part_record(run: &VerifiedRun) -> PartRecord {
     PartRecord {

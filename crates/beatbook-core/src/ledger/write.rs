@@ -232,7 +232,12 @@ fn revision(
 fn renamed(read: &dyn Read, token: &ReadToken, reader: ReplicaId) -> Result<ReadToken, StoreError> {
     Ok(ReadToken {
         record: super::record_name(read, token.record)?,
-        vector: translate(read, &token.vector, reader)?,
+        vector: translate(
+            read,
+            &token.vector,
+            reader,
+            super::record_name(read, token.record)?,
+        )?,
     })
 }
 

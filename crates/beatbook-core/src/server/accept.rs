@@ -63,7 +63,7 @@ pub(super) fn accept_run(
         // Another history of the book: what is new or different is kept apart, the first comer keeps the dots.
         part_ways(tx, run, &mut author, intake)?
     };
-    let grown = publish(tx, &accepted, sequence)?;
+    let grown = publish(tx, &accepted, sequence, env.nonce())?;
     let receipt = ReceiptClaim {
         replica: claim.replica,
         upto: claim.last,
@@ -158,6 +158,8 @@ pub(super) fn accept_part(
     run.seal().verify(&author.opening.key)?;
     if ledger::is_taken(tx, run)? {
         part_ways(tx, run, &mut author, intake)?;
+        // It was another's to send, and that device may not have it any more: it gets it back.
+        ledger::keep_apart(tx, run)?;
         return nothing;
     }
     let follows = claim.first == author.held + 1 && claim.previous == author.seal;
@@ -166,7 +168,12 @@ pub(super) fn accept_part(
     } else {
         accept_entries(tx, run, &mut author, intake)?
     };
-    Ok(ServerReply::PartAccepted(publish(tx, &accepted, sequence)?))
+    Ok(ServerReply::PartAccepted(publish(
+        tx,
+        &accepted,
+        sequence,
+        env.nonce(),
+    )?))
 }
 
 /// A book whose opening was lost with the rest: a part that brings it back opens it again, if its key is in the register.

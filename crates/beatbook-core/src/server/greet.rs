@@ -13,7 +13,7 @@ use beatbook_proto::{
 
 use super::{Epochs, Greeted, ServerEnv, ServerReply, epochs, leave_epoch, mint_epoch};
 use crate::keys;
-use crate::ledger::{self, FeedEnd, LedgerError, book, feed_hash_at};
+use crate::ledger::{self, FeedEnd, LedgerError, book, feed_hash_at, feed_nonce_at};
 use crate::planted::{Bug, is_planted};
 use crate::register::{self, Enrolment, Officer};
 use crate::store::{Read, StoreError, Table, Transaction};
@@ -36,7 +36,7 @@ pub(super) fn greet(
     let mut positions = Vec::new();
     let mut claims = BTreeMap::new();
     let mut verdicts = Vec::new();
-    let another_life = epochs(tx)?.is_some_and(|epochs| !epochs.earlier.is_empty());
+    let mut apart = Vec::new();
     for claim in hello.books.iter() {
         let position = place_book(tx, &officer, peer, claim)?;
         // Only the same seal shows that the device holds what the server holds under these dots.
@@ -45,8 +45,8 @@ pub(super) fn greet(
             claims.insert(claim.replica, claim.counter);
         }
         let known = book(tx, claim.replica)?.filter(|known| known.opening.enrolment == peer);
-        // After the log went back, a device may remember verdicts of a life in which things came in another order.
-        if let Some(known) = known.filter(|known| known.had_verdicts || another_life) {
+        let own = known.is_some();
+        if let Some(known) = known.filter(|known| known.had_verdicts) {
             let newest = known.verdicts.len().saturating_sub(RUN_ENTRIES_MAX);
             let list = known.verdicts.into_iter().skip(newest).collect();
             verdicts.push(Verdicts {
@@ -55,6 +55,11 @@ pub(super) fn greet(
                 secured: known.secured,
             });
         }
+        apart.extend(
+            ledger::apart(tx, Some(claim.replica))?
+                .into_iter()
+                .filter(|_| own),
+        );
         positions.push(position);
     }
     let epoch = epochs(tx)?.map_or(env.fresh_epoch, |epochs| epochs.current);
@@ -74,6 +79,7 @@ pub(super) fn greet(
         claims,
         own_sequence,
         verdicts,
+        apart,
     };
     Ok(ServerReply::Greeted(Box::new(greeted)))
 }
@@ -114,7 +120,9 @@ fn notice_rollback(
     {
         if cursor.epoch == epochs.current {
             let hash = feed_hash_at(tx, &keys::feed(&cursor.scope, officer), cursor.position)?;
-            rolled_back |= hash != Some(cursor.hash) && !is_planted(Bug::RollbackNotNoticed);
+            let nonce = feed_nonce_at(tx, &keys::feed(&cursor.scope, officer), cursor.position)?;
+            let same = hash == Some(cursor.hash) && nonce == nonce_of(cursor);
+            rolled_back |= !same && !is_planted(Bug::RollbackNotNoticed);
         } else {
             earlier_life = true;
         }
@@ -149,7 +157,8 @@ fn place_cursors(
         if *scope == Scope::Own && end.position > 0 {
             own_sequence = ledger::feed_sequence_at(read, &feed, end.position)?;
         }
-        cursors.push(tagged(env.tag_key, officer, scope.clone(), current, end));
+        let nonce = feed_nonce_at(read, &feed, end.position)?;
+        cursors.push(tagged(env.tag_key, officer, scope.clone(), current, end, nonce));
     }
     Ok((cursors, own_sequence))
 }
@@ -161,8 +170,11 @@ fn continued(
     feed: &[u8],
     cursor: &Cursor,
 ) -> Result<FeedEnd, StoreError> {
-    // The hash covers all that came before it: where it is the same, the reader has read this very log.
-    if feed_hash_at(read, feed, cursor.position)? == Some(cursor.hash) {
+    // The hash covers all that came before it, but dots only: another entry can have taken the same place after the log
+    // went back. Where the commit is the same, the reader has read this very log.
+    if feed_hash_at(read, feed, cursor.position)? == Some(cursor.hash)
+        && feed_nonce_at(read, feed, cursor.position)? == nonce_of(cursor)
+    {
         return Ok(FeedEnd {
             position: cursor.position,
             hash: cursor.hash,
@@ -272,6 +284,7 @@ pub(super) fn tagged(
     scope: Scope,
     epoch: EpochId,
     end: FeedEnd,
+    nonce: [u8; 8],
 ) -> Cursor {
     let mut cursor = Cursor {
         scope,
@@ -280,28 +293,36 @@ pub(super) fn tagged(
         hash: end.hash,
         tag: [0; 16],
     };
-    cursor.tag = tag_of(tag_key, officer, &cursor);
+    cursor.tag = tag_of(tag_key, officer, &cursor, nonce);
     cursor
 }
 
 fn is_ours(tag_key: &[u8; 32], officer: OfficerId, cursor: &Cursor) -> bool {
     // Both are outputs of a keyed hash, and a wrong guess only makes a feed start over: no timing matters.
-    tag_of(tag_key, officer, cursor) == cursor.tag
+    tag_of(tag_key, officer, cursor, nonce_of(cursor)) == cursor.tag
 }
 
-fn tag_of(tag_key: &[u8; 32], officer: OfficerId, cursor: &Cursor) -> [u8; 16] {
+/// The commit that the cursor was given out for, as the second half of its tag says.
+fn nonce_of(cursor: &Cursor) -> [u8; 8] {
+    cursor.tag.last_chunk::<8>().copied().unwrap_or_default()
+}
+
+/// The tag of a cursor: a keyed hash over all it says, and the nonce of the commit that it was given out for.
+fn tag_of(tag_key: &[u8; 32], officer: OfficerId, cursor: &Cursor, nonce: [u8; 8]) -> [u8; 16] {
     let position = cursor.position.to_be_bytes();
-    let parts: [&[u8]; 6] = [
+    let parts: [&[u8]; 7] = [
         tag_key,
         officer.as_bytes(),
         &cursor.scope.key(),
         cursor.epoch.as_bytes(),
         &position,
         &cursor.hash.0,
+        &nonce,
     ];
     let hash = Hash::of(TAG_DOMAIN, &parts);
     let mut tag = [0; 16];
-    tag.iter_mut().zip(hash.0).for_each(|(to, from)| *to = from);
+    let bytes = hash.0.into_iter().take(8).chain(nonce);
+    tag.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
     tag
 }
 

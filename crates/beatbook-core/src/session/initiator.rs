@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use beatbook_proto::frame::{Close, Hello, Offer, VERSION};
+use beatbook_proto::frame::{Close, Hello, Offer, VERSION, Verdicts};
 use beatbook_proto::limits::BOOKS_MAX;
 use beatbook_proto::{CloseCode, Dot, Frame, List, RecordId, ReplicaId};
 
@@ -93,11 +93,17 @@ pub struct Initiator {
     forked: BTreeSet<ReplicaId>,
     /// What is held of others' books is to be offered until the server lacks nothing of it.
     offering: bool,
+    /// More was set apart meanwhile: only the answer to one more offer says that the server has it.
+    offer_again: bool,
     /// Offers that the server has not answered.
     unanswered: usize,
     /// What the server lacked by its answers in this round, and in the round before.
     lacking: [Vec<(Dot, u32)>; 2],
     reissue_due: bool,
+    /// Books with verdicts, of which the server has not said yet how they stand.
+    judged: Vec<(ReplicaId, u64)>,
+    /// Books of whose verdicts it spoke.
+    heard: BTreeSet<ReplicaId>,
     caught_up: bool,
     /// The app was told that all is done, and nothing has happened since.
     settled: bool,
@@ -129,9 +135,12 @@ impl Initiator {
             pending_ops: 0,
             forked: BTreeSet::new(),
             offering: false,
+            offer_again: false,
             unanswered: 0,
             lacking: [Vec::new(), Vec::new()],
             reissue_due: false,
+            judged: Vec::new(),
+            heard: BTreeSet::new(),
             caught_up: false,
             settled: false,
             wrote: false,
@@ -187,9 +196,17 @@ impl Initiator {
                 });
                 self.store(DeviceOp::Welcome(*welcome));
             }
-            (Phase::Open, Frame::Receipt(receipt)) => self.store(DeviceOp::Receipt(*receipt)),
+            (Phase::Open, Frame::Receipt(receipt)) => {
+                if !receipt.verdicts.is_empty() {
+                    self.heard.insert(receipt.claim.replica);
+                }
+                self.store(DeviceOp::Receipt(*receipt));
+            }
             (Phase::Open, Frame::Feed(feed)) => self.store(DeviceOp::Feed(*feed)),
-            (Phase::Open, Frame::Verdicts(verdicts)) => self.store(DeviceOp::Verdicts(verdicts)),
+            (Phase::Open, Frame::Verdicts(verdicts)) => {
+                self.heard.insert(verdicts.replica);
+                self.store(DeviceOp::Verdicts(verdicts));
+            }
             (Phase::Open, Frame::Want(Offer { stretches })) if self.unanswered > 0 => {
                 self.unanswered -= 1;
                 let [lacking, _] = &mut self.lacking;
@@ -246,6 +263,13 @@ impl Initiator {
                 if !fed.purged.is_empty() {
                     self.event(Event::Purged(fed.purged));
                 }
+                if fed.reissued > 0 {
+                    self.event(Event::Reissued(fed.reissued));
+                    self.prepare();
+                }
+                if fed.displaced {
+                    self.offer_all();
+                }
             }
             DeviceReply::Offers(stretches) => self.offer(stretches),
             DeviceReply::Parts(parts) => {
@@ -253,6 +277,11 @@ impl Initiator {
                     self.send(Frame::Part(Box::new(part)));
                 }
                 self.round_of_offers();
+            }
+            DeviceReply::Apart(parts) => {
+                for part in parts {
+                    self.send(Frame::Part(Box::new(part)));
+                }
             }
             DeviceReply::Reissued(count) => {
                 if count > 0 {
@@ -308,9 +337,9 @@ impl Initiator {
         for replica in welcomed.forked {
             self.fork(replica);
         }
+        self.judged.extend(welcomed.judged);
         if welcomed.offers_due {
-            self.offering = true;
-            self.store(DeviceOp::Offers);
+            self.offer_all();
         }
         self.read_next_run();
     }
@@ -323,6 +352,16 @@ impl Initiator {
         if self.forked.insert(replica) {
             self.event(Event::Forked);
             self.prepare();
+        }
+    }
+
+    /// Hands in what was set apart, and begins to offer what is held of others' books.
+    fn offer_all(&mut self) {
+        self.store(DeviceOp::Apart);
+        if core::mem::replace(&mut self.offering, true) {
+            self.offer_again = true;
+        } else {
+            self.store(DeviceOp::Offers);
         }
     }
 
@@ -344,7 +383,10 @@ impl Initiator {
             return;
         }
         let [lacking, before] = &mut self.lacking;
-        if lacking.is_empty() || lacking == before {
+        if core::mem::take(&mut self.offer_again) {
+            *before = core::mem::take(lacking);
+            self.store(DeviceOp::Offers);
+        } else if lacking.is_empty() || lacking == before {
             self.offering = false;
             self.store(DeviceOp::Offered);
         } else {
@@ -385,6 +427,19 @@ impl Initiator {
         // What is offered comes first: an original that turns up need not be issued again.
         if core::mem::take(&mut self.reissue_due) {
             self.store(DeviceOp::Reissue);
+            return;
+        }
+        let silent = core::mem::take(&mut self.judged).into_iter();
+        for (replica, secured) in silent.filter(|(replica, _)| !self.heard.contains(replica)) {
+            self.pending_ops += 1;
+            self.outputs
+                .push_back(InitiatorOutput::Store(Box::new(DeviceOp::Verdicts(Verdicts {
+                    replica,
+                    verdicts: List::default(),
+                    secured,
+                }))));
+        }
+        if self.pending_ops > 0 {
             return;
         }
         self.settled = true;

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use beatbook_proto::frame::{Close, Hello, Offer, VERSION};
+use beatbook_proto::frame::{Close, Feed, Hello, Offer, VERSION};
 use beatbook_proto::{
     CloseCode, EnrolmentId, Frame, List, OfficerId, PublicKey, ReplicaId, Scope, Standing, Verdict,
 };
@@ -64,6 +64,9 @@ pub struct Responder {
     reading: Option<usize>,
     pending_ops: usize,
     told_caught_up: bool,
+    /// Answers to offers. Each goes out once the feeds are read to their end: a device that is told that nothing is lacked
+    /// has then seen what it offered in a feed, and its cursor shows if that is lost again.
+    answers: Vec<Frame>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +102,7 @@ impl Responder {
             reading: None,
             pending_ops: 0,
             told_caught_up: false,
+            answers: Vec::new(),
         }
     }
 
@@ -190,10 +194,12 @@ impl Responder {
             ServerReply::RunGap => {}
             ServerReply::PartAccepted(grown) => self.grown(grown),
             ServerReply::Wanted(stretches) => {
-                // SPEC 4.6: every Offer is answered, also where nothing is lacked.
-                self.send(Frame::Want(Offer {
+                self.answers.push(Frame::Want(Offer {
                     stretches: List(stretches),
                 }));
+                if self.answers.len() == ANSWERS_MAX {
+                    self.answer();
+                }
             }
             ServerReply::Feed(stretch) => self.fed(stretch),
         }
@@ -216,7 +222,21 @@ impl Responder {
                 behind: !is_planted(Bug::CaughtUpTooEarly) || self.feeds.is_empty(),
             });
         }
+        let mut cursors = greeted.welcome.cursors.iter();
+        let own = cursors.find(|cursor| cursor.scope == Scope::Own).cloned();
         self.send(Frame::Welcome(Box::new(greeted.welcome)));
+        for (part, cursor) in greeted.apart.into_iter().zip(core::iter::repeat(own)) {
+            let Some(cursor) = cursor else { break };
+            // SPEC R-FEED-4: a part that no item names is one that was kept apart.
+            self.send(Frame::Feed(Box::new(Feed {
+                from: cursor.position,
+                items: List::default(),
+                parts: List(alloc::vec![part]),
+                openings: List::default(),
+                labels: List::default(),
+                cursor,
+            })));
+        }
         for verdicts in greeted.verdicts {
             self.send(Frame::Verdicts(verdicts));
         }
@@ -251,6 +271,7 @@ impl Responder {
             return;
         }
         let Some(index) = self.feeds.iter().position(|state| state.behind) else {
+            self.answer();
             if !self.told_caught_up && self.pending_ops == 0 {
                 self.told_caught_up = true;
                 self.send(Frame::CaughtUp);
@@ -271,6 +292,13 @@ impl Responder {
                 introduced: self.introduced.clone(),
             };
             self.store(ServerOp::ReadFeed(request));
+        }
+    }
+
+    /// SPEC 4.6: every Offer is answered, also where nothing is lacked.
+    fn answer(&mut self) {
+        for answer in core::mem::take(&mut self.answers) {
+            self.send(answer);
         }
     }
 
@@ -307,3 +335,5 @@ impl Responder {
 
 /// Most frames kept while the register is asked.
 const EARLY_FRAMES_MAX: usize = 256;
+/// Most answers held back until the feeds are read.
+const ANSWERS_MAX: usize = 16;

@@ -76,6 +76,6 @@ fn may_issue(op: &DeviceOp) -> bool {
 fn is_read(op: &DeviceOp) -> bool {
     matches!(
         op,
-        DeviceOp::NextRun { .. } | DeviceOp::Offers | DeviceOp::Parts(_)
+        DeviceOp::Apart | DeviceOp::NextRun { .. } | DeviceOp::Offers | DeviceOp::Parts(_)
     )
 }
