@@ -113,10 +113,7 @@ impl World {
                         return phone.is_settled();
                     }
                     InitiatorOutput::Send(frame) => {
-                        if server
-                            .handle(ResponderInput::Frame(through_bytes(&frame)))
-                            .is_err()
-                        {
+                        if server.handle(ResponderInput::Frame(*frame)).is_err() {
                             return false;
                         }
                     }
@@ -136,10 +133,7 @@ impl World {
                 quiet = false;
                 match output {
                     ResponderOutput::Send(frame) => {
-                        if phone
-                            .handle(InitiatorInput::Frame(through_bytes(&frame)))
-                            .is_err()
-                        {
+                        if phone.handle(InitiatorInput::Frame(*frame)).is_err() {
                             return false;
                         }
                     }

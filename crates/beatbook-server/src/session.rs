@@ -8,6 +8,7 @@ mod ops;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use beatbook_core::ledger::LedgerError;
@@ -126,6 +127,8 @@ struct Driver {
     returns: mpsc::UnboundedSender<Returned>,
     /// Store operations under way; bounds what may lie in `returned`.
     under_way: usize,
+    /// Bytes of entries in them.
+    held_bytes: Arc<AtomicUsize>,
     /// A feed to be read when everything before it has been handed over.
     wanted: Option<FeedRequest>,
     subscription: Option<Subscription>,
@@ -164,6 +167,7 @@ impl Driver {
             returned,
             returns,
             under_way: 0,
+            held_bytes: Arc::default(),
             wanted: None,
             subscription: None,
             scopes: Vec::new(),
@@ -197,6 +201,8 @@ impl Driver {
             let takes_frames = !stopping
                 && self.closing.is_none()
                 && self.under_way < OPS_MAX
+                && self.machine.has_room()
+                && self.held_bytes.load(Ordering::Relaxed) < HELD_BYTES_MAX
                 && self.outgoing.len() < OUTGOING_MAX;
             let woken = tokio::select! {
                 Some(returned) = self.returned.recv() => Woken::Returned(returned),
@@ -366,6 +372,8 @@ fn close_code_of(error: &RecvError) -> CloseCode {
 
 /// Store operations of one session at once.
 const OPS_MAX: usize = 32;
+/// Bytes of entries in the operations of one session from which on it takes no more in: many small runs, few large ones.
+const HELD_BYTES_MAX: usize = 16 << 20;
 /// Frames to be sent from which on none are read.
 const OUTGOING_MAX: usize = 64;
 /// Frames between a session and its writer.

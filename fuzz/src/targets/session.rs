@@ -93,7 +93,9 @@ impl Play {
     fn step(&mut self, input: &mut Input<'_>) {
         match input.byte() % 18 {
             0 => {
-                if let Some(frame) = self.up.pop_front() {
+                if self.responder.has_room()
+                    && let Some(frame) = self.up.pop_front()
+                {
                     self.at_server(ResponderInput::Frame(through_bytes(&frame)));
                 }
             }

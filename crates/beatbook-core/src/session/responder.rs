@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use beatbook_proto::frame::{Close, Feed, Hello, Offer, VERSION};
 use beatbook_proto::{
-    CloseCode, EnrolmentId, Frame, List, OfficerId, PublicKey, ReplicaId, Scope, Standing, Verdict,
+    CloseCode, EnrolmentId, Entry, Frame, List, OfficerId, PublicKey, ReplicaId, Scope, Standing, Verdict,
 };
 
 use super::SessionError;
@@ -56,6 +56,8 @@ pub struct Responder {
     outputs: VecDeque<ResponderOutput>,
     /// Runs that came before the register had been asked.
     early: Vec<Frame>,
+    /// What their entries weigh.
+    early_bytes: usize,
     feeds: Vec<FeedState>,
     officer: OfficerId,
     claims: BTreeMap<ReplicaId, u64>,
@@ -94,6 +96,7 @@ impl Responder {
             phase: Phase::AwaitingHello,
             outputs: VecDeque::new(),
             early: Vec::new(),
+            early_bytes: 0,
             feeds: Vec::new(),
             officer: OfficerId::default(),
             claims: BTreeMap::new(),
@@ -131,6 +134,12 @@ impl Responder {
         self.outputs.pop_front()
     }
 
+    /// False while as much waits for the register as may: a shell reads no further frame until it is true again, so that
+    /// a peer takes a bounded part of this side's memory however much it sends, and an honest one waits a moment.
+    pub fn has_room(&self) -> bool {
+        self.early_bytes < EARLY_BYTES_MAX
+    }
+
     /// The officer whose device this is, once it was greeted.
     pub fn officer(&self) -> Option<OfficerId> {
         (self.phase == Phase::Open).then_some(self.officer)
@@ -147,6 +156,7 @@ impl Responder {
                 if self.early.len() == EARLY_FRAMES_MAX {
                     return Err(SessionError::OutOfOrder(frame.kind()));
                 }
+                self.early_bytes = self.early_bytes.saturating_add(weight(&frame));
                 self.early.push(frame);
             }
             (Phase::Open, Frame::Run(run)) => {
@@ -240,6 +250,7 @@ impl Responder {
         for verdicts in greeted.verdicts {
             self.send(Frame::Verdicts(verdicts));
         }
+        self.early_bytes = 0;
         for frame in core::mem::take(&mut self.early) {
             self.frame(frame)?;
         }
@@ -333,6 +344,17 @@ impl Responder {
     }
 }
 
+/// Bytes of entries in a frame.
+fn weight(frame: &Frame) -> usize {
+    match frame {
+        Frame::Run(run) => run.entries.iter().map(Entry::byte_len).sum(),
+        Frame::Part(part) => part.entries.iter().map(|(_, entry)| entry.byte_len()).sum(),
+        _ => 0,
+    }
+}
+
+/// Bytes of entries kept while the register is asked, from which on no more are taken in.
+const EARLY_BYTES_MAX: usize = 4 << 20;
 /// Most frames kept while the register is asked.
 const EARLY_FRAMES_MAX: usize = 256;
 /// Most answers held back until the feeds are read.

@@ -3,10 +3,15 @@
 use beatbook_core::device::{self, DeviceOp, DeviceReply};
 use beatbook_core::ledger::LedgerError;
 use beatbook_core::server::{self, ServerOp, ServerReply};
+use beatbook_core::session::{Responder, ResponderInput, ResponderOutput};
+use beatbook_core::store::Durable;
 use beatbook_proto::frame::{BookClaim, Feed, Hello};
-use beatbook_proto::{Cursor, Dot, FeedItem, Hash, List, ReplicaId, ReplicaKind, Scope, SealClaim, Signer};
+use beatbook_proto::{
+    Cursor, Dot, Entry, FeedItem, Frame, Hash, List, ReplicaId, ReplicaKind, Run, RunSecret, Scope,
+    SealClaim, Signer, merkle,
+};
 
-use crate::world::World;
+use crate::world::{Device, World};
 
 /// Invariant: counters that run over and counts that are not meant are answered, at the cost of what is held.
 #[test]
@@ -148,4 +153,70 @@ fn a_claim_on_anothers_book_is_told_nothing() {
     let told = &greeted.welcome.books[0];
     assert_eq!((told.claim, told.secured, &told.label), (claim, 0, &None));
     assert!(greeted.verdicts.is_empty() && greeted.claims.is_empty());
+}
+
+/// Invariant: what comes before the register has answered takes bounded memory: beyond that no frame is read, and an
+/// honest device goes on once it has.
+#[test]
+fn frames_before_the_register_has_answered_take_bounded_memory() {
+    let mut world = World::new(4);
+    let ann = world.officer("PCSO", &["52/C02"]);
+    let phone = world.device(ann);
+    let site = &world.devices[phone];
+    let mut responder = Responder::new(site.identity.enrolment, site.key.public_key());
+    let run = large_run(site);
+    let bytes: usize = run.entries.iter().map(Entry::byte_len).sum();
+    let hello = Hello {
+        protocol_min: 1,
+        protocol_max: 1,
+        features: 0,
+        books: List(vec![]),
+        cursors: List(vec![]),
+        live: false,
+    };
+    responder
+        .handle(ResponderInput::Frame(Frame::Hello(hello)))
+        .unwrap();
+    let mut taken = 0;
+    while responder.has_room() {
+        let frame = Frame::Run(Box::new(run.clone()));
+        responder.handle(ResponderInput::Frame(frame)).unwrap();
+        taken += bytes;
+        assert!(
+            taken <= (4 << 20) + bytes,
+            "{taken} bytes are kept and more are taken"
+        );
+    }
+    let Some(ResponderOutput::Store(greet)) = responder.poll_output() else {
+        panic!("the register is asked")
+    };
+    let reply = world
+        .at_server(|tx, env| server::execute(tx, env, *greet))
+        .unwrap();
+    let reply = ResponderInput::Reply(Ok(Durable::assert_stored(reply)));
+    responder.handle(reply).unwrap();
+    assert!(responder.has_room());
+}
+
+/// A run of the largest entries, sealed by the device's key.
+fn large_run(device: &Device) -> Run {
+    let (replica, secret) = (ReplicaId::from_bytes([6; 16]), RunSecret([7; 32]));
+    let entry = Entry {
+        header: vec![0; 9].into(),
+        body: vec![1; 250 << 10].into(),
+    };
+    let root = merkle::root(&[entry.commitment(&secret.salt(replica, 1))]);
+    let claim = SealClaim {
+        replica,
+        first: 1,
+        last: 1,
+        root,
+        previous: SealClaim::NO_SEAL,
+    };
+    let seal = claim.sign(&device.key).unwrap();
+    Run {
+        seal,
+        secret,
+        entries: List(vec![entry]),
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! What they may do is for [`policy`] to say, inside every one of them.
 
+use std::sync::atomic::Ordering;
+
 use beatbook_core::ledger::LedgerError;
 use beatbook_core::server::{FeedRequest, ServerOp, ServerReply};
 use beatbook_core::store::{Durable, StoreError, Transaction};
@@ -23,11 +25,14 @@ impl Driver {
             ServerOp::AcceptRun { run, .. } => run.entries().len(),
             _ => 0,
         };
+        let (held, bytes) = (self.held_bytes.clone(), bytes_of(&op));
+        held.fetch_add(bytes, Ordering::Relaxed);
         let (began, metrics, returns) = (Instant::now(), store.metrics().clone(), self.returns.clone());
         let keys = store.clone();
         store.store().commit_then(
             move |tx| execute(tx, &keys, (peer, &key), op),
             move |reply| {
+                held.fetch_sub(bytes, Ordering::Relaxed);
                 note(&metrics, &reply, entries, began);
                 // A session that has ended needs no reply; what was stored stays.
                 let _ = returns.send(Returned::Reply(reply));
@@ -89,6 +94,16 @@ fn epoch() -> Result<EpochId, StoreError> {
     fresh_epoch().map_err(|error| StoreError::Io {
         reason: error.to_string(),
     })
+}
+
+/// Bytes of entries that an operation holds until it is done.
+fn bytes_of(op: &ServerOp) -> usize {
+    match op {
+        ServerOp::AcceptPart(run) | ServerOp::AcceptRun { run, .. } => {
+            run.entries().iter().map(|entry| entry.entry.byte_len()).sum()
+        }
+        _ => 0,
+    }
 }
 
 fn note(
