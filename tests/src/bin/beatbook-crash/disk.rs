@@ -7,6 +7,8 @@
 //! when a later sync says yes: that is what Linux does.
 
 mod cut;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs;

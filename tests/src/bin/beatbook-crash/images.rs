@@ -118,15 +118,14 @@ fn report(args: &Args, seed: u64, tallies: &[(Name, Tally)], seconds: f64) -> Re
     let per_second = images as f64 / seconds.max(0.001);
     let is_good = whole.outcomes.keys().all(|outcome| outcome.is_good());
     if let Some(path) = &args.json {
-        let workloads: BTreeMap<_, _> = tallies
+        let workloads: Vec<_> = tallies
             .iter()
             .map(|(name, tally)| {
-                let figures = json!({
-                    "events": tally.events, "images": tally.images(), "rebuilt": tally.rebuilt,
-                    "absent": tally.of(Outcome::Absent), "lost": tally.of(Outcome::Lost),
+                json!({
+                    "workload": name.word(), "events": tally.events, "images": tally.images(),
+                    "absent": tally.of(Outcome::Absent), "rebuilt": tally.rebuilt, "lost": tally.of(Outcome::Lost),
                     "wrong": tally.of(Outcome::Wrong), "unopenable": tally.of(Outcome::Unopenable),
-                });
-                (name.word(), figures)
+                })
             })
             .collect();
         let told = json!({
