@@ -44,6 +44,9 @@ struct What {
     /// Damage closed stores so many times: a flipped bit, a cut, missing or swapped file
     #[arg(long, value_name = "COUNT")]
     flips: Option<u64>,
+    /// Let mixtures of faults come over link and processes of the real programs, in so many rounds
+    #[arg(long, value_name = "ROUNDS")]
+    storm: Option<u64>,
 }
 
 /// Builds the program and runs it; `true` when nothing was lost.
@@ -78,19 +81,23 @@ pub(crate) fn command(tree: &Tree, args: &Args) -> io::Result<bool> {
 impl Args {
     /// The request as the program takes it.
     fn words(&self) -> Vec<String> {
-        let counted = |name: &str, count: u64| vec![name.to_owned(), format!("--{name}"), count.to_string()];
+        let counted = |name: &str, option: &str, count: u64| {
+            vec![name.to_owned(), option.to_owned(), count.to_string()]
+        };
         let What {
             images,
-            nth,
+            nth: _,
             kills,
             flips,
+            storm,
         } = self.what;
-        let mut words = match (images, nth, kills, flips) {
-            (Some(count), ..) => counted("images", count),
-            (_, true, ..) => vec!["nth".to_owned()],
-            (_, _, Some(count), _) => counted("kills", count),
-            (.., count) => counted("flips", count.unwrap_or_default()),
-        };
+        // One of them is given; where it is none of the counted ones it is the one without a count.
+        let mut words = images
+            .map(|count| counted("images", "--images", count))
+            .or_else(|| kills.map(|count| counted("kills", "--kills", count)))
+            .or_else(|| flips.map(|count| counted("flips", "--flips", count)))
+            .or_else(|| storm.map(|count| counted("storm", "--rounds", count)))
+            .unwrap_or_else(|| vec!["nth".to_owned()]);
         if let Some(seed) = self.seed {
             words.extend(["--seed".to_owned(), seed.to_string()]);
         }

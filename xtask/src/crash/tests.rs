@@ -24,6 +24,7 @@ fn a_request_becomes_a_command_of_the_program() {
             "kills --kills 200 --seed 7 --json out",
         ),
         ("crash --flips 500", "flips --flips 500"),
+        ("crash --storm 4", "storm --rounds 4"),
         ("crash --nth -- --every 5", "nth --every 5"),
     ] {
         let expected: Vec<_> = expected.split(' ').map(str::to_owned).collect();
