@@ -5,8 +5,8 @@
 
 mod arrows;
 mod ci;
-mod fuzz;
 mod crash;
+mod fuzz;
 mod reliability;
 mod run;
 mod sim;
