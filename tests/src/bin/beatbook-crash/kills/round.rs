@@ -12,7 +12,7 @@ use serde_json::Value;
 use beatbook_tests::{Device, Force, LastCall, Running, Seed, Variables, wait_for};
 
 use super::figures::Figures;
-use super::shown::{number_of, numbers, safe_shown};
+use super::shown::{FIRST_NOTE, judge, judge_safe, number_of, numbers, safe_shown};
 
 /// The state of a round.
 pub(super) struct Round {
@@ -24,8 +24,8 @@ pub(super) struct Round {
     watch: Option<Running>,
     /// A write under way: its word, and the command.
     writing: Option<(String, Running)>,
-    /// What the officer was told: word and reference.
-    told: BTreeMap<String, String>,
+    /// What the officer was told: word and entry number.
+    told: BTreeMap<String, u64>,
     /// Writes that were cut: they may be there or not.
     cut: BTreeSet<String>,
     /// The highest entry of the book shown as safe.
@@ -86,7 +86,7 @@ impl Round {
         round.phone.note(&word);
         round.phone.sync();
         let reference = round.phone.reference(&word);
-        round.told.insert(word, reference);
+        round.told.insert(word, number_of(&reference));
         round
     }
 
@@ -316,14 +316,9 @@ impl Round {
         self.begin_server();
         self.force.wait_serving();
         let shown = numbers(&self.desk.pull());
-        let missing: Vec<u64> = (FIRST_NOTE..=self.safe)
-            .filter(|number| !shown.contains_key(number))
-            .collect();
-        assert!(
-            missing.is_empty(),
-            "shown as safe up to entry {} and not at the server: {missing:?}",
-            self.safe
-        );
+        if let Err(wrong) = judge_safe(&shown, self.safe) {
+            panic!("{wrong}");
+        }
         self.figures.proofs += 1;
         self.figures.proved += self.safe.saturating_sub(FIRST_NOTE - 1);
     }
@@ -359,11 +354,7 @@ impl Round {
     }
 
     fn last_told(&self) -> u64 {
-        self.told
-            .values()
-            .map(|reference| number_of(reference))
-            .max()
-            .unwrap_or(0)
+        self.told.values().copied().max().unwrap_or(0)
     }
 
     /// A program may be killed, and may fail when its holder was; it never panics.
@@ -395,7 +386,7 @@ impl Round {
         let said = writing.stdout();
         match said.split_once('\n') {
             Some((reference, _)) => {
-                self.told.insert(word, reference.trim().to_owned());
+                self.told.insert(word, number_of(reference.trim()));
             }
             None => {
                 self.cut.insert(word);
@@ -412,32 +403,11 @@ impl Round {
     }
 
     fn compare(&self, held: &BTreeMap<u64, String>) {
-        let mut places: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-        for (number, word) in held {
-            places.entry(word).or_default().push(*number);
+        let mut cut = self.cut.clone();
+        cut.extend(self.writing.as_ref().map(|(word, _)| word.clone()));
+        if let Err(wrong) = judge(held, &self.told, &cut) {
+            panic!("{wrong}");
         }
-        for (word, reference) in &self.told {
-            assert_eq!(
-                places.get(word.as_str()).map(Vec::as_slice),
-                Some([number_of(reference)].as_slice()),
-                "{word} was acknowledged as {reference}"
-            );
-        }
-        for (word, numbers) in &places {
-            assert!(
-                self.told.contains_key(*word) || self.cut.contains(*word) || self.is_being_written(word),
-                "nobody wrote {word}"
-            );
-            assert_eq!(numbers.len(), 1, "{word} is there more than once: {numbers:?}");
-        }
-        let last = FIRST_NOTE + held.len() as u64;
-        let numbers: Vec<u64> = held.keys().copied().collect();
-        let whole: Vec<u64> = (FIRST_NOTE..last).collect();
-        assert_eq!(numbers, whole, "numbers without gaps after the opening");
-    }
-
-    fn is_being_written(&self, word: &str) -> bool {
-        self.writing.as_ref().is_some_and(|(writing, _)| writing == word)
     }
 
     /// No more kills: everything is receipted, and phone and desk show the same, each entry once.
@@ -484,8 +454,6 @@ impl Round {
     }
 }
 
-/// Entry 1 opens the book.
-const FIRST_NOTE: u64 = 2;
 const KILLS_A_READING: u64 = 5;
 const ATTEMPTS_A_KILL: u64 = 4;
 const LAST_CALL_WITHIN: Duration = Duration::from_millis(600);

@@ -1,8 +1,80 @@
-//! What the programs show: entries by their numbers, and how far they are told to be safe.
+//! What the programs show: entries by their numbers, how far they are told to be safe, and what is wrong with it, held
+//! against what the officer was told.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+
+/// What is wrong with what is shown.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Wrong {
+    /// An entry that the officer was told of is not there, or elsewhere.
+    #[error("{word} was acknowledged as entry {number}, and is at {found:?}")]
+    Elsewhere {
+        word: String,
+        number: u64,
+        found: Vec<u64>,
+    },
+    /// A number was left out.
+    #[error("entry {0} is not there, and later ones are")]
+    Gap(u64),
+    /// Nobody wrote that.
+    #[error("nobody wrote {0}")]
+    Stranger(String),
+    /// A write that was cut is there more than once.
+    #[error("{word} is there more than once: {found:?}")]
+    Twice { word: String, found: Vec<u64> },
+    /// Shown as safe, and not at the server.
+    #[error("shown as safe and not at the server: {0:?}")]
+    Unsafe(Vec<u64>),
+}
+
+/// Holds entries by number against what was told, and against what may be there or not.
+pub(super) fn judge(
+    held: &BTreeMap<u64, String>,
+    told: &BTreeMap<String, u64>,
+    cut: &BTreeSet<String>,
+) -> Result<(), Wrong> {
+    let mut places: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for (number, word) in held {
+        places.entry(word).or_default().push(*number);
+    }
+    for (word, number) in told {
+        let found = places.remove(word.as_str()).unwrap_or_default();
+        if found != [*number] {
+            let (word, number) = (word.clone(), *number);
+            return Err(Wrong::Elsewhere { word, number, found });
+        }
+    }
+    for (word, found) in places {
+        if !cut.contains(word) {
+            return Err(Wrong::Stranger(word.to_owned()));
+        }
+        if found.len() > 1 {
+            let word = word.to_owned();
+            return Err(Wrong::Twice { word, found });
+        }
+    }
+    match (FIRST_NOTE..)
+        .zip(held.keys())
+        .find(|(due, number)| due != *number)
+    {
+        Some((due, _)) => Err(Wrong::Gap(due)),
+        None => Ok(()),
+    }
+}
+
+/// Demands that every entry up to the one that was shown as safe is among those at the server.
+pub(super) fn judge_safe(at_server: &BTreeMap<u64, String>, safe: u64) -> Result<(), Wrong> {
+    let missing: Vec<u64> = (FIRST_NOTE..=safe)
+        .filter(|number| !at_server.contains_key(number))
+        .collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Wrong::Unsafe(missing))
+    }
+}
 
 /// The words of a listing by entry number. All of it is of one book.
 pub(super) fn numbers(listing: &[Value]) -> BTreeMap<u64, String> {
@@ -42,3 +114,9 @@ pub(super) fn safe_shown(stdout: &str) -> u64 {
     });
     safe.max().unwrap_or(0)
 }
+
+/// Entry 1 opens the book.
+pub(super) const FIRST_NOTE: u64 = 2;
+
+#[cfg(test)]
+mod tests;
