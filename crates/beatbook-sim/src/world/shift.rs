@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use beatbook_core::ledger::{self, Draft, LedgerError, ReadToken, Written};
 use beatbook_core::merge::{Concurrency, Head};
-use beatbook_core::store::StoreError;
+use beatbook_core::store::{StoreError, Transaction};
 use beatbook_proto::track::TrackPoint;
 use beatbook_proto::{FieldId, FieldOp, Point, RecordId, ReplicaKind, RevisionKind, RunSecret, Text, Value};
 use beatbook_records::build::{
     Breadcrumb, Contact, Note, Op, Remark, Segment, Setting, Shift, Signature, Stop, Strike, remark_ops,
     sign_ops, state_ops, strike_ops, supplement_ops, void_ops,
 };
-use beatbook_records::vocabulary::{Lifecycle, Marking, NoteKind, PatrolMode, StopKind};
-use beatbook_records::{MergedFields, field};
+use beatbook_records::vocabulary::{Lifecycle, Marking, NoteKind, PatrolMode, Role, StopKind};
+use beatbook_records::{MergedField, MergedFields, check_write, field};
 
 use super::acted::content;
 use super::device::{code, cover_book};
@@ -465,7 +465,11 @@ impl World<'_> {
         let (kind, log) = (draft.kind, draft.log);
         let signs = kind == RevisionKind::SIGN;
         let secret: [u8; 32] = self.devices[index].random.bytes();
+        let role = Role::from(&code(self.plan.officers[self.devices[index].plan.officer].role));
         let done = self.device_commit(index, |tx, env, leases| {
+            if !poison {
+                check(tx, &draft, &role)?;
+            }
             let written = ledger::write(tx, draft)?;
             let mut secret = secret;
             while signs
@@ -476,7 +480,7 @@ impl World<'_> {
             }
             let book = ledger::book(tx, written.dot.replica)?.ok_or(LedgerError::NoBook)?;
             cover_book(leases, &book)?;
-            Ok::<_, LedgerError>(written)
+            Ok::<_, Refused>(written)
         });
         let device = DeviceIndex(index);
         let written = match done {
@@ -485,7 +489,11 @@ impl World<'_> {
                 return None;
             }
             Some(Ok(written)) => written.into_inner(),
-            Some(Err(error)) => {
+            Some(Err(Refused::Check(said))) => {
+                self.tell(What::WriteRefused { device, record, said });
+                return None;
+            }
+            Some(Err(Refused::Ledger(error))) => {
                 self.write_refused(index, record, &error);
                 return None;
             }
@@ -576,6 +584,81 @@ impl World<'_> {
         self.texts += 1;
         format!("word{}x{}", index, self.texts)
     }
+}
+
+/// Why nothing was written.
+enum Refused {
+    /// The checks of the family, as the field asks them before it writes.
+    Check(String),
+    Ledger(LedgerError),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Ledger(error.into())
+    }
+}
+
+impl From<LedgerError> for Refused {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+/// The checks that the field makes before it writes, against what the author had read.
+fn check(tx: &Transaction<'_>, draft: &Draft, role: &Role) -> Result<(), Refused> {
+    let before = match &draft.token {
+        None => MergedFields::new(),
+        Some(token) => {
+            let head = ledger::head(tx, token.record)?.ok_or(LedgerError::NoSuchRecord(token.record))?;
+            let revisions = match token.vector.covers_all(&head.vector) {
+                true => None,
+                false => Some(ledger::revisions(tx, &head)?),
+            };
+            let read = revisions.map_or(Some(head), |revisions| {
+                Head::fold(
+                    revisions
+                        .iter()
+                        .filter(|revision| token.vector.covers(revision.dot)),
+                )
+            });
+            merged_fields(&read.ok_or(LedgerError::NoSuchRecord(token.record))?)
+        }
+    };
+    let checked = check_write(&beatbook_records::Write {
+        family: draft.family.as_str(),
+        kind: draft.kind,
+        reason: draft.reason.as_ref().map(Text::as_str),
+        ops: &draft.ops,
+        before: &before,
+        recorded_at: draft.recorded_at,
+        role,
+    });
+    checked
+        .map(|_| ())
+        .map_err(|error| Refused::Check(error.to_string()))
+}
+
+fn merged_fields(head: &Head) -> MergedFields {
+    let mut merged = MergedFields::new();
+    for (id, state) in &head.fields {
+        let mut register: Vec<Value> = Vec::new();
+        for (_, value) in state.register() {
+            // Two who wrote the same value agree.
+            if !register.contains(value) {
+                register.push(value.clone());
+            }
+        }
+        let field = MergedField {
+            register,
+            set: state.members().into_iter().cloned().collect(),
+            list: state.lines().map(|(_, value)| value.clone()).collect(),
+            counter: state.count(),
+            max: state.maximum(),
+        };
+        merged.insert(*id, field);
+    }
+    merged
 }
 
 /// What an amendment does: mostly to the text, sometimes to a set or by clearing.
