@@ -11,6 +11,9 @@ use beatbook_quic::{Authority, IdentityError, ServerIdentity, Validity};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
+#[cfg(test)]
+mod tests;
+
 /// Everything secret of a server.
 pub(crate) struct Keys {
     /// Issues certificates to devices and servers.
@@ -78,6 +81,7 @@ impl Keys {
         ] {
             write_secret(&dir.join(name), hex(key.as_slice()).as_bytes())?;
         }
+        write_secret(&dir.join(SUMS), sums(dir)?.as_bytes())?;
         fs::File::open(dir)
             .and_then(|dir| dir.sync_all())
             .map_err(|error| KeysError::io(dir, error))
@@ -85,6 +89,7 @@ impl Keys {
 
     /// Reads what [`Keys::write`] wrote.
     pub(crate) fn read(dir: &Path) -> Result<Self, KeysError> {
+        check_sums(dir)?;
         let file = |name: &str| {
             let path = dir.join(name);
             fs::read(&path)
@@ -157,6 +162,12 @@ pub enum KeysError {
     /// The keys in a backup do not read.
     #[error("the keys in the backup do not read; use another copy of it")]
     Bundle,
+    /// A file is not what its sum says: a flipped bit makes another key of a key.
+    #[error("{} is damaged, or its line in {SUMS} beside it is; restore the file from a copy, or the whole folder from a backup with beatbookd restore", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
     /// A key or certificate does not hold.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -185,6 +196,42 @@ impl KeysError {
             path: path.to_owned(),
             source,
         }
+    }
+}
+
+/// A line for each file of keys: 32 hexadecimal digits of a keyed hash, and its name.
+fn sums(dir: &Path) -> Result<String, KeysError> {
+    let mut lines = String::new();
+    for name in [AUTHORITY, CERTIFICATE, KEY, RECEIPTS, CURSORS, STORE, RECOVERY] {
+        let path = dir.join(name);
+        let bytes = fs::read(&path)
+            .map(Zeroizing::new)
+            .map_err(|error| KeysError::io(&path, error))?;
+        // Of a secret the sum says nothing that could be guessed from: keys are random.
+        for byte in Hash::of(SUM_DOMAIN, &[name.as_bytes(), &bytes]).0.iter().take(16) {
+            lines.push_str(&format!("{byte:02x}"));
+        }
+        lines.push_str(&format!("  {name}\n"));
+    }
+    Ok(lines)
+}
+
+/// Compares the files of keys with their sums. A folder of an earlier release has none.
+fn check_sums(dir: &Path) -> Result<(), KeysError> {
+    let path = dir.join(SUMS);
+    let told = match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        read => read.map_err(|error| KeysError::io(&path, error))?,
+    };
+    let found = sums(dir)?;
+    let mut told = told.split_inclusive(|byte| *byte == b'\n');
+    let damaged = found
+        .split_inclusive('\n')
+        .find(|line| told.next() != Some(line.as_bytes()));
+    match damaged.and_then(|line| line.split_whitespace().nth(1)) {
+        Some(name) => Err(KeysError::Damaged { path: dir.join(name) }),
+        None if told.next().is_some() => Err(KeysError::Damaged { path }),
+        None => Ok(()),
     }
 }
 
@@ -254,4 +301,6 @@ const KEY: &str = "server.key";
 const RECEIPTS: &str = "receipts.key";
 const CURSORS: &str = "cursors.key";
 const STORE: &str = "store.key";
+const SUMS: &str = "sums";
+const SUM_DOMAIN: &str = "beatbook 2026-11 server key file sum v1";
 pub(crate) const RECOVERY: &str = "recovery.key";
