@@ -305,7 +305,7 @@ impl Figures {
         }
         let repeat = format!("cargo xtask crash --flips {} --seed {seed}", arguments.flips);
         for (number, what) in self.failures.iter().take(STORIES_MAX) {
-            println!("\ncase {number}: {what}\nto repeat it: {repeat} --case {number}");
+            println!("\ncase {number}: {what}\nto repeat it: {repeat} -- --case {number}");
         }
         let silent = self.failures.iter().filter(|(_, what)| what.contains("SILENT"));
         let found = self.of("repaired") + self.of("mended") + self.of("told") + self.of("only copy");
