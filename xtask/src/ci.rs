@@ -148,11 +148,6 @@ const SEARCHES: &[(&str, &[&str], &[&str])] = &[
         &["crates/beatbook-sim"],
         &["xtask", "sim", "--seeds", "2000"],
     ),
-    (
-        "planted",
-        &["crates/beatbook-sim"],
-        &["xtask", "sim", "--planted"],
-    ),
     ("images", &[CRASH], &["xtask", "crash", "--images", "300"]),
     (
         "kills",

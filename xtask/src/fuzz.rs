@@ -4,8 +4,9 @@
 
 mod report;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -251,11 +252,9 @@ fn chosen(all: &[(String, String)], only: Option<&str>) -> Result<Vec<String>, E
     }
 }
 
-/// Builds the program in a target folder of its own: instrumented code is of no use elsewhere.
+/// Builds the program. What is instrumented is the code of this workspace, with what it makes of generic code of others;
+/// everything else is the very build that the simulator uses.
 fn build(tree: &Tree) -> Result<PathBuf, Error> {
-    let host = host()?;
-    let folder = tree.root().join("target/fuzz");
-    // Named with --target, so that build scripts and macros are not instrumented: they have no engine to report to.
     let args = [
         "build",
         "--package",
@@ -263,27 +262,42 @@ fn build(tree: &Tree) -> Result<PathBuf, Error> {
         "--features",
         "engine",
         "--profile",
-        "fuzz",
-        "--target",
+        "sim",
+        "--message-format",
+        "json-render-diagnostics",
     ];
     let mut command = run::cargo(tree, &args);
-    command
-        .arg(&host)
-        .env("CARGO_TARGET_DIR", &folder)
-        .env("RUSTFLAGS", INSTRUMENTED.join(" "));
-    command.env_remove("CARGO_ENCODED_RUSTFLAGS");
-    if !run::shown(command).map_err(Error::Start)? {
-        return Err(Error::Build);
+    let own = std::env::current_exe().map_err(Error::Start)?;
+    command.env("RUSTC_WORKSPACE_WRAPPER", own).env(INSTRUMENT, "1");
+    let output = command.stderr(Stdio::inherit()).output().map_err(Error::Start)?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let mut programs = said.lines().filter_map(report::program);
+    match programs.next_back() {
+        Some(program) if output.status.success() => Ok(program),
+        _ => Err(Error::Build),
     }
-    Ok(folder.join(host).join("fuzz/beatbook-fuzz"))
 }
 
-/// The triple of this machine, as rustc names it.
-fn host() -> Result<String, Error> {
-    let output = Command::new("rustc").arg("-vV").output().map_err(Error::Start)?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).ok_or(Error::Host)
+/// Where cargo has this program stand between itself and the compiler: compiles as asked, with instrumentation, overflow
+/// checks and debug assertions in the crates of this workspace. `None` where this is an ordinary start.
+pub(crate) fn instead_of_compiler() -> Option<ExitCode> {
+    std::env::var_os(INSTRUMENT)?;
+    let mut arguments = std::env::args_os().skip(1);
+    let mut command = Command::new(arguments.next()?);
+    let arguments: Vec<OsString> = arguments.collect();
+    let of_workspace = arguments
+        .windows(2)
+        .any(|pair| pair[0] == "--crate-name" && pair[1].to_string_lossy().starts_with("beatbook"));
+    command.args(arguments);
+    if of_workspace {
+        command.args(INSTRUMENTED);
+    }
+    let status = command.status().ok()?;
+    Some(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Why nothing was run.
@@ -303,9 +317,6 @@ pub(crate) enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// rustc does not say what machine this is.
-    #[error("`rustc -vV` names no host: install the toolchain that rust-toolchain or rustup names")]
-    Host,
     /// There is no such target.
     #[error("there is no target {name}: `cargo xtask fuzz --list` names those there are")]
     NoTarget {
@@ -328,12 +339,16 @@ impl Error {
 
 /// Coverage by counters of edges and compared values: flags of the stable compiler. The sanitizers need more than that.
 const INSTRUMENTED: &[&str] = &[
+    "-Cdebug-assertions=on",
+    "-Coverflow-checks=on",
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
     "-Cllvm-args=-sanitizer-coverage-pc-table",
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
 ];
+/// Set for a build of the fuzz program.
+const INSTRUMENT: &str = "BEATBOOK_XTASK_INSTRUMENT";
 const LIST: &str = "fuzz/targets.txt";
 /// An input that makes the process take more has found something.
 const RSS_MB_MAX: u32 = 1_024;

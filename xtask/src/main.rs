@@ -22,6 +22,9 @@ use clap::{Parser, Subcommand};
 use tree::Tree;
 
 fn main() -> ExitCode {
+    if let Some(code) = fuzz::instead_of_compiler() {
+        return code;
+    }
     let args = Args::parse();
     match perform(&args.command) {
         Ok(true) => ExitCode::SUCCESS,

@@ -17,8 +17,8 @@ fn a_whole_run_has_every_step() {
     assert_eq!(
         names(false, true),
         [
-            "fmt", "tidy", "arrows", "clippy", "vectors", "doc", "test", "sim", "planted", "images", "kills",
-            "flips", "fuzz"
+            "fmt", "tidy", "arrows", "clippy", "vectors", "doc", "test", "sim", "images", "kills", "flips",
+            "fuzz"
         ]
     );
     assert_eq!(names(false, false).last(), Some(&"test"));

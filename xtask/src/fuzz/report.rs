@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What looking at one target came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -157,6 +157,12 @@ impl fmt::Display for Summary {
         }
         f.write_str(&self.line())
     }
+}
+
+/// The program that a line of cargo's messages says was built, if it says so.
+pub(super) fn program(line: &str) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    message.get("executable")?.as_str().map(PathBuf::from)
 }
 
 /// The file that the engine wrote the found input to.
