@@ -8,6 +8,7 @@ mod intake;
 mod journal;
 mod merge;
 mod record;
+mod repair;
 mod seal;
 mod session;
 mod settings;
@@ -29,6 +30,7 @@ pub const ALL: &[Target] = &[
     of("journal", journal::run, journal::seeds),
     of("merge", merge::run, merge::seeds),
     of("record", record::run, record::seeds),
+    of("repair", repair::run, repair::seeds),
     of("seal", seal::run, seal::seeds),
     of("session", session::run, session::seeds),
     of("settings", settings::run, settings::seeds),

@@ -13,9 +13,8 @@ use crate::input::{Input, change};
 /// Whether the store was closed, then changes of its files.
 pub(super) fn run(data: &[u8]) {
     let mut input = Input::new(data);
-    let made = MADE.get_or_init(|| [made(false), made(true)]);
     let closed = input.flag();
-    let Made { files, states } = &made[usize::from(closed)];
+    let Made { files, states } = made_store(closed);
     let mut files = files.clone();
     while !input.is_spent() {
         change_file(&mut input, &mut files);
@@ -56,7 +55,8 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-fn change_file(input: &mut Input<'_>, files: &mut Files) {
+/// Changes a file as an input says: within, or as a whole.
+pub(super) fn change_file(input: &mut Input<'_>, files: &mut Files) {
     let names: Vec<_> = files.files.keys().cloned().collect();
     let Some(name) = names.get(input.below(names.len())) else {
         return;
@@ -83,12 +83,19 @@ fn change_file(input: &mut Input<'_>, files: &mut Files) {
 }
 
 /// A store on a disk, and every state that was durable.
-struct Made {
-    files: Files,
-    states: Vec<Rows>,
+pub(super) struct Made {
+    pub(super) files: Files,
+    pub(super) states: Vec<Rows>,
 }
 
-type Rows = BTreeMap<(u8, Vec<u8>), Vec<u8>>;
+/// All that a store holds, by table and key.
+pub(super) type Rows = BTreeMap<(u8, Vec<u8>), Vec<u8>>;
+
+/// A store that was closed, or left as a kill leaves it.
+pub(super) fn made_store(closed: bool) -> &'static Made {
+    let made = MADE.get_or_init(|| [made(false), made(true)]);
+    &made[usize::from(closed)]
+}
 
 /// Commits over several segments, with a checkpoint and removals; closed, or left as a kill leaves it.
 fn made(closed: bool) -> Made {
@@ -127,7 +134,7 @@ fn made(closed: bool) -> Made {
     Made { files, states }
 }
 
-fn rows(read: &dyn Read) -> Result<Rows, StoreError> {
+pub(super) fn rows(read: &dyn Read) -> Result<Rows, StoreError> {
     let mut rows = BTreeMap::new();
     for table in Table::ALL {
         for (key, value) in read.scan(table, &[], &[0xff; 64], usize::MAX)? {
@@ -137,7 +144,7 @@ fn rows(read: &dyn Read) -> Result<Rows, StoreError> {
     Ok(rows)
 }
 
-fn options(disk: &MemoryDisk) -> Options {
+pub(super) fn options(disk: &MemoryDisk) -> Options {
     Options {
         disk: Arc::new(disk.clone()),
         engine: Arc::new(ModelEngine::default()),
@@ -147,9 +154,9 @@ fn options(disk: &MemoryDisk) -> Options {
     }
 }
 
-fn unlock() -> Unlock {
+pub(super) fn unlock() -> Unlock {
     Unlock::keystore([7; 32])
 }
 
 static MADE: OnceLock<[Made; 2]> = OnceLock::new();
-const DIR: &str = "/force/store";
+pub(super) const DIR: &str = "/force/store";
