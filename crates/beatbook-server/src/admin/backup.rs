@@ -77,7 +77,8 @@ struct Envelope {
 impl ServerStore {
     /// Writes a backup beside running sessions, restores it aside to prove it, and marks what it covers as secured.
     ///
-    /// The file must not exist. On an error it is removed and nothing is marked.
+    /// The file must not exist, and does not until the backup is proved: what a kill in the middle leaves has another
+    /// name, and the next backup to this file takes its place. On an error nothing is left and nothing is marked.
     pub fn backup(
         &self,
         file: &Path,
@@ -87,20 +88,16 @@ impl ServerStore {
             path: file.to_owned(),
             source,
         };
-        let mut options = OpenOptions::new();
-        let out = options
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(file)
-            .map_err(io)?;
-        let made = self.write_backup(&out, file, progress).and_then(|written| {
-            let covered = self.prove(file)?;
+        let part = part_of(file);
+        let out = open_part(file, &part).map_err(io)?;
+        let made = self.write_backup(&out, &part, progress).and_then(|written| {
+            let covered = self.prove(&part)?;
+            put_in_place(&part, file).map_err(io)?;
             Ok((written, covered))
         });
         let ((report, taken_at_ms), covered) = made.inspect_err(|_| {
-            // A backup that was not proved must not be taken for one.
-            let _ = fs::remove_file(file);
+            // What was not proved is of no use.
+            let _ = fs::remove_file(&part);
         })?;
         let (books, entries) = totals(&covered);
         self.commit(move |tx| server::mark_secured(tx, &covered))?;
@@ -132,7 +129,6 @@ impl ServerStore {
         writer.flush().map_err(io)?;
         drop(writer);
         out.sync_all().map_err(io)?;
-        store::sync_parent(file).map_err(io)?;
         Ok((report, taken_at_ms))
     }
 
@@ -171,6 +167,45 @@ impl ServerStore {
         // A copy of everything is not left lying about; what could not be removed now is removed by the next.
         let _ = fs::remove_dir_all(&aside);
         proved.map_err(|error| BackupFailed::NotProved(Box::new(error)))
+    }
+}
+
+/// Where a backup is made until it is proved.
+fn part_of(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
+}
+
+/// Opens the place where a backup is made, which is this one's alone until it is closed.
+fn open_part(file: &Path, part: &Path) -> io::Result<File> {
+    never_over(file)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    let out = options.open(part)?;
+    out.try_lock().map_err(|_| {
+        io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "another backup to this file is being made",
+        )
+    })?;
+    out.set_len(0)?;
+    Ok(out)
+}
+
+/// Gives a proved backup its name.
+fn put_in_place(part: &Path, file: &Path) -> io::Result<()> {
+    never_over(file)?;
+    fs::rename(part, file)?;
+    store::sync_parent(file)
+}
+
+/// A backup is never written over.
+fn never_over(file: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(file) {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

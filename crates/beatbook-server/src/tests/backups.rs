@@ -5,6 +5,36 @@ use std::fs;
 use super::*;
 use crate::{BackupFailed, RestoreFailed, restore};
 
+// Invariant: a server that is killed while it backs up leaves nothing that could be taken for a backup.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_has_the_name_of_a_backup_before_it_is_proved() {
+    let force = Running::start().await;
+    let file = force.folder.path().join("monday");
+    let part = force.folder.path().join("monday.part");
+    // What a kill in the middle of an earlier one left.
+    fs::write(&part, b"half a backup").unwrap();
+    let to = file.clone();
+    let looks = force
+        .with_store(move |store| {
+            let mut looks = 0;
+            let mut look = |_| {
+                looks += 1;
+                assert!(!to.exists(), "it is not whole yet");
+                let busy = store.backup(&to, &mut |_| {});
+                assert!(
+                    matches!(busy, Err(BackupFailed::Io { .. })),
+                    "one at a time: {busy:?}"
+                );
+            };
+            store.backup(&to, &mut look).unwrap();
+            looks
+        })
+        .await;
+    assert!(looks > 0, "it was looked at while it was made");
+    assert!(file.exists() && !part.exists());
+    force.server.stop().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_beside_sessions_secures_what_it_covers_and_restores_in_a_new_life() {
     let force = Running::start().await;
