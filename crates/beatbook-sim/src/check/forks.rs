@@ -35,14 +35,15 @@ impl Check for Forks {
                 self.copies = true;
             }
             What::Restored {
-                site: Site::Device(device),
+                site: site @ Site::Device(device),
                 unnoticed,
-                ..
+                copied_at_ms,
             } => {
                 self.causes.insert(*device);
                 self.copies = true;
                 self.read_to.retain(|(of, _), _| of != device);
-                if !unnoticed {
+                // Going back within one opening shows at the server alone.
+                if !unnoticed && trace.was_opened_since(*site, *copied_at_ms) {
                     self.owing.insert(*device);
                 }
             }

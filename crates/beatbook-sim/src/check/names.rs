@@ -28,10 +28,10 @@ impl Check for Names {
                 self.copied.insert(world.device(*from).enrolment);
             }
             What::Restored {
-                site: Site::Device(device),
-                unnoticed: true,
-                ..
-            } => {
+                site: site @ Site::Device(device),
+                unnoticed,
+                copied_at_ms,
+            } if *unnoticed || !trace.was_opened_since(*site, *copied_at_ms) => {
                 self.copied.insert(world.device(*device).enrolment);
             }
             What::Restored {

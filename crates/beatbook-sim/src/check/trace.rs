@@ -45,6 +45,8 @@ pub struct Trace {
     /// Sites that were put back, and have not been open since.
     put_back: BTreeSet<Site>,
     given_up: BTreeSet<DeviceIndex>,
+    /// When each store was last opened.
+    opened_at_ms: BTreeMap<Site, i64>,
     officers: BTreeMap<ReplicaId, OfficerId>,
     asked: BTreeMap<&'static str, u64>,
     /// Revisions whose reader's view could not be told from outside.
@@ -56,6 +58,9 @@ pub struct Trace {
 impl Trace {
     /// Takes a fact in.
     pub fn take(&mut self, fact: &Fact, world: &dyn WorldView) {
+        if let What::Reopened { site, .. } = &fact.what {
+            self.opened_at_ms.insert(*site, fact.at_ms);
+        }
         match &fact.what {
             What::Wrote(wrote) => self.wrote(wrote, fact.event, world),
             What::BooksOpened { device, replicas, .. } => {
@@ -134,6 +139,11 @@ impl Trace {
     /// True while a site was put back and has not been looked at since.
     pub fn is_put_back(&self, site: Site) -> bool {
         self.put_back.contains(&site)
+    }
+
+    /// True if a store was opened after a time: a copy of it from before shows itself by its anchor.
+    pub fn was_opened_since(&self, site: Site, at_ms: i64) -> bool {
+        self.opened_at_ms.get(&site).is_some_and(|opened| *opened > at_ms)
     }
 
     /// True if a device is used no more.

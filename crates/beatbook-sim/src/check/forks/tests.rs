@@ -13,22 +13,32 @@ fn judge(world: &World, facts: &[Fact]) -> Result<(), &'static str> {
 fn new_books_without_a_cause_and_old_books_after_a_restore_are_found() {
     let mut world = World::new(1);
     let device = DeviceIndex(0);
-    let restored = world.fact(What::Restored {
-        site: Site::Device(device),
-        copied_at_ms: 0,
-        unnoticed: false,
-    });
+    let site = Site::Device(device);
+    let report = String::new();
+    let reopened = world.fact(What::Reopened { site, report });
+    let restored = |copied_at_ms| {
+        let unnoticed = false;
+        world.fact(What::Restored {
+            site,
+            copied_at_ms,
+            unnoticed,
+        })
+    };
+    let (restored, within) = (restored(0), restored(world.now_ms));
     let opened = world.fact(What::BooksOpened {
         device,
         replicas: [ReplicaId::default(); 2],
         why: OpenedWhy::AnchorMismatch,
     });
     let wrote = world.found(0, "one");
-    assert_eq!(
-        judge(&world, &[restored.clone(), opened.clone(), wrote.clone()]),
-        Ok(())
-    );
-    assert_eq!(judge(&world, &[restored, wrote]), Err(FORKS));
+    let sound = [
+        vec![reopened.clone(), restored.clone(), opened.clone(), wrote.clone()],
+        vec![reopened.clone(), within, wrote.clone()],
+    ];
+    for facts in sound {
+        assert_eq!(judge(&world, &facts), Ok(()));
+    }
+    assert_eq!(judge(&world, &[reopened, restored, wrote]), Err(FORKS));
     assert_eq!(judge(&world, &[opened]), Err(FORKS));
 }
 
