@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ use crate::error::OpenError;
 
 /// Longest wait for the threads of a sled that was just dropped to let go of its file.
 const RELEASE_MS_MAX: u64 = 10_000;
+/// How long a flush may take before somebody looks whether it waits in vain.
+const FLUSH_PAUSE: Duration = Duration::from_secs(1);
 /// The mark of an index whose files may not be on the disk as they are shown.
 const DOUBTFUL: &str = "doubtful";
 
@@ -128,7 +131,7 @@ impl Rows for SledRows {
 
     fn flush(&self) -> Result<(), StoreError> {
         self.change(|| {
-            self.call(|| self.db()?.flush())?;
+            self.call(|| watched_flush(self.db()?))?;
             sync(&self.path).map_err(|error| crate::error::io_error(&error))
         })
     }
@@ -153,6 +156,30 @@ impl Rows for SledRows {
         wait_until_released(&path)?;
         sync(&path).map_err(|error| OpenError::io(&path, error))
     }
+}
+
+/// Flushes, and does not wait for ever.
+///
+/// A thread of sled whose write fails may note the error without waking whoever waits for that write. Another flush
+/// sees the error at once and wakes all.
+fn watched_flush(db: &sled::Db) -> sled::Result<()> {
+    let (flushed, waiting) = channel::<()>();
+    // The sender goes with the closure, also where sled panics: the watch ends with it.
+    thread::scope(move |scope| {
+        scope.spawn(move || {
+            while waiting.recv_timeout(FLUSH_PAUSE) == Err(RecvTimeoutError::Timeout) {
+                // A batch of nothing is refused where an error was noted, and else changes nothing.
+                let probe = guard(|| db.apply_batch(sled::Batch::default()));
+                if probe.is_err() {
+                    // Its answer is the error that the one who waits is told.
+                    let _ = guard(|| db.flush());
+                }
+            }
+        });
+        let done = db.flush();
+        drop(flushed);
+        done.map(drop)
+    })
 }
 
 /// Reads a file to its end, so that what cannot be read is found before sled meets it: sled takes an unreadable
