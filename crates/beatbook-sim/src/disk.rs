@@ -59,6 +59,8 @@ struct State {
     dead: bool,
     full: bool,
     sync_errors: u32,
+    /// Syncs that were made to fail and were not asked for.
+    sync_errors_told: u32,
     lies: bool,
     misdirects: bool,
     misdirected: u64,
@@ -97,6 +99,7 @@ impl SimDisk {
             dead: false,
             full: false,
             sync_errors: 0,
+            sync_errors_told: 0,
             lies: false,
             misdirects: false,
             misdirected: 0,
@@ -141,6 +144,11 @@ impl SimDisk {
     /// The next syncs fail.
     pub fn fail_syncs(&self, times: u32) {
         self.state().sync_errors = times;
+    }
+
+    /// How many syncs were made to fail since this was last asked.
+    pub fn take_failed_syncs(&self) -> u32 {
+        std::mem::take(&mut self.state().sync_errors_told)
     }
 
     /// Says Ok to every sync and does nothing.
@@ -495,6 +503,7 @@ impl Disk for SimDisk {
         state.operation(7, dir, 0)?;
         if state.sync_errors > 0 {
             state.sync_errors -= 1;
+            state.sync_errors_told += 1;
             return Err(io::Error::from_raw_os_error(EIO));
         }
         if !state.lies {
@@ -621,6 +630,7 @@ impl DiskFile for SimFile {
         let (mut state, in_part) = self.begin(12, 0)?;
         let (lies, fails) = (state.lies, state.sync_errors > 0);
         state.sync_errors = state.sync_errors.saturating_sub(1);
+        state.sync_errors_told += u32::from(fails);
         let content = state.files.get_mut(&self.node).ok_or_else(not_found)?;
         let fresh = (content.synced, content.data.len());
         if in_part {

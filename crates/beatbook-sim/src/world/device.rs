@@ -466,7 +466,9 @@ impl World<'_> {
             site: site(index),
             said: said.clone(),
         });
-        let full = self.devices[index].disk_is_full();
+        // A disk that is full, or failed once, is tried again.
+        let failed = self.devices[index].disk.take_failed_syncs() > 0;
+        let full = self.devices[index].disk_is_full() || failed;
         if !self.devices[index].harmed && !full {
             self.broken(
                 OPENS,
@@ -578,9 +580,9 @@ pub(super) const STORE: &str = "/book";
 const ANCHOR: &str = "/anchor";
 /// How long a connection is silent before a side takes it for gone.
 pub(super) const IDLE_TIMEOUT_MS: i64 = 30_000;
-/// As the field: how many numbers are leased ahead, and from which rest on.
-const AHEAD: u64 = 256;
-const MARGIN: u64 = 128;
+/// How many numbers are leased ahead, and from which rest on: fewer than the field does, so that a day needs several.
+const AHEAD: u64 = 16;
+const MARGIN: u64 = 8;
 /// The shortest PKCS#8 form of a P-256 secret, up to the secret itself.
 const P256_PKCS8_HEAD: [u8; 35] = [
     0x30, 0x41, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06,

@@ -387,7 +387,7 @@ impl World<'_> {
             .disk
             .free_bytes(STORE.as_ref())
             .is_ok_and(|free| free == 0);
-        if full {
+        if full || self.server.disk.take_failed_syncs() > 0 {
             let life = self.server.life;
             self.after(
                 60_000,
