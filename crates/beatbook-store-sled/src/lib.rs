@@ -17,7 +17,8 @@
 //! | `aside/` | what was damaged; never deleted by the store |
 //! | `lock` | held by the process that has the store open |
 //!
-//! Outside it, and never in the same backup: `<store>.anchor`, and for a PIN `<store>.secret`.
+//! Outside it, and never in the same backup: `<store>.anchor`, and for a PIN `<store>.secret`,
+//! which is kept twice.
 //!
 //! A store decides nothing about causality, access or time, and reads no clock. Files, the engine under the index and
 //! random bytes are ports in [`Options`]; [`Solo`] is the same store without its thread.

@@ -272,7 +272,8 @@ impl Vault {
 
 /// Makes the device's secret, unless there is one.
 pub(crate) fn ensure_secret(disk: &dyn Disk, random: &dyn Random, path: &Path) -> Result<(), OpenError> {
-    if disk.exists(path) {
+    let copies = secret_copies(path);
+    if copies.iter().any(|copy| disk.exists(copy)) {
         return Ok(());
     }
     let secret = Zeroizing::new(draw::<32>(random).map_err(|_| OpenError::Random)?);
@@ -281,7 +282,33 @@ pub(crate) fn ensure_secret(disk: &dyn Disk, random: &dyn Random, path: &Path) -
     let mut bytes = Zeroizing::new(out.finish());
     let checksum = crc32fast::hash(&bytes);
     bytes.extend_from_slice(&checksum.to_be_bytes());
-    write_atomic(disk, path, &bytes).map_err(|error| OpenError::io(path, error))
+    for copy in &copies {
+        write_atomic(disk, copy, &bytes).map_err(|error| OpenError::io(copy, error))?;
+    }
+    Ok(())
+}
+
+/// Makes a copy of the device's secret that is damaged or missing again from the other: without it a PIN opens
+/// nothing, whatever else is whole. Where neither holds, opening says so.
+pub(crate) fn mend_secret(disk: &dyn Disk, path: &Path) -> Result<Vec<Mended>, OpenError> {
+    let copies = secret_copies(path);
+    let held = copies.iter().find_map(|copy| {
+        let bytes = Zeroizing::new(disk.read(copy).ok()?);
+        secret_in(&bytes).map(|_| bytes)
+    });
+    let Some(held) = held else { return Ok(Vec::new()) };
+    let mut mended = Vec::new();
+    for copy in &copies {
+        let what = match disk.read(copy).map(Zeroizing::new) {
+            Ok(bytes) if secret_in(&bytes).is_some() => continue,
+            Ok(_) => "it does not hold",
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => "the file is missing",
+            Err(error) => return Err(OpenError::io(copy, error)),
+        };
+        write_atomic(disk, copy, &held).map_err(|error| OpenError::io(copy, error))?;
+        mended.push(Mended::new(copy, what, RepairSource::Copy));
+    }
+    Ok(mended)
 }
 
 /// The file beside the store that takes `suffix`.
@@ -291,28 +318,40 @@ pub(crate) fn beside(dir: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// The names of the two copies of a device's secret.
+fn secret_copies(path: &Path) -> [PathBuf; 2] {
+    [path.to_path_buf(), beside(path, ".copy")]
+}
+
 fn read_secret(disk: &dyn Disk, path: &Path) -> Result<Zeroizing<[u8; 32]>, OpenError> {
-    let lost = || OpenError::DeviceSecret {
+    let mut failed = None;
+    for copy in secret_copies(path) {
+        match disk.read(&copy).map(Zeroizing::new) {
+            Ok(bytes) => {
+                if let Some(secret) = secret_in(&bytes) {
+                    return Ok(secret);
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => failed = Some(OpenError::io(&copy, error)),
+        }
+    }
+    Err(failed.unwrap_or_else(|| OpenError::DeviceSecret {
         path: path.to_path_buf(),
-    };
-    let bytes = Zeroizing::new(disk.read(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => lost(),
-        _ => OpenError::io(path, error),
-    })?);
-    let (body, checksum) = bytes
-        .len()
-        .checked_sub(CHECKSUM_BYTES)
-        .and_then(|at| bytes.split_at_checked(at))
-        .ok_or_else(lost)?;
+    }))
+}
+
+/// The secret in the bytes of its file, if they hold.
+fn secret_in(bytes: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+    let (body, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
     if checksum != crc32fast::hash(body).to_be_bytes() {
-        return Err(lost());
+        return None;
     }
     let mut reader = Reader::new(body);
-    let secret = (reader.array() == Some(*SECRET_MAGIC))
-        .then(|| reader.array())
-        .flatten()
-        .ok_or_else(lost)?;
-    Ok(Zeroizing::new(secret))
+    if reader.array()? != *SECRET_MAGIC {
+        return None;
+    }
+    reader.array().map(Zeroizing::new)
 }
 
 fn stretch(pin: &str, salt: &[u8; 16], cost: PinCost) -> Result<Zeroizing<[u8; 32]>, OpenError> {

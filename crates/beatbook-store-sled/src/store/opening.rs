@@ -23,7 +23,7 @@ use crate::store::repair::Mended;
 use crate::store::report::{OpenReport, Rebuilt};
 use crate::store::shared::{Live, Parts, Shared};
 use crate::totals::Totals;
-use crate::vault::{Unlock, Vault, beside, ensure_secret};
+use crate::vault::{Unlock, Vault, beside, ensure_secret, mend_secret};
 
 /// Makes a store aside and gives it its name, so that a kill leaves a whole store or none.
 pub(super) fn create(dir: &Path, unlock: &Unlock, options: &Options) -> Result<(), OpenError> {
@@ -113,7 +113,10 @@ pub(super) fn open(
     let disk = options.disk.as_ref();
     check_format(disk, dir)?;
     let lock = lock(disk, dir)?;
-    let (vault, mended) = Vault::read_and_mend(disk, dir)?;
+    let (vault, mut mended) = Vault::read_and_mend(disk, dir)?;
+    if matches!(unlock, Unlock::Pin(_)) {
+        mended.extend(mend_secret(disk, &options.secret_path(dir))?);
+    }
     let key = vault.open(unlock, &options.secret_path(dir), disk, &options.random)?;
     let state = State::read(disk, dir, &key)?;
     let keys = Keys::new(&key);

@@ -168,13 +168,18 @@ fn a_wrong_pin_or_key_changes_nothing_and_the_right_one_still_opens() {
         refused(Unlock::keystore(KEY)),
         OpenError::WrongKind { .. }
     ));
-    let secret = beside(&dir, ".secret");
-    fs::rename(&secret, beside(&dir, ".kept")).expect("rename");
+    let secrets = [".secret", ".secret.copy"].map(|suffix| beside(&dir, suffix));
+    let kept = [".kept", ".kept.copy"].map(|suffix| beside(&dir, suffix));
+    for (secret, kept) in secrets.iter().zip(&kept) {
+        fs::rename(secret, kept).expect("rename");
+    }
     assert!(matches!(
         refused(Unlock::pin("2580")),
         OpenError::DeviceSecret { .. }
     ));
-    fs::rename(beside(&dir, ".kept"), &secret).expect("rename");
+    for (secret, kept) in secrets.iter().zip(&kept) {
+        fs::rename(kept, secret).expect("rename");
+    }
     let (store, report) = Store::open(&dir, &Unlock::pin("2580"), with_pin()).expect("open");
     assert_eq!(report.anchor, AnchorState::Matches);
     assert!(matches!(

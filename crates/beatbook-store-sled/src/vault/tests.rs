@@ -67,9 +67,17 @@ fn the_secret_of_another_device_does_not_open() {
     let kept = fs::read(&ours).expect("read");
     ensure_secret(&RealDisk, &SystemRandom, &ours).expect("secret");
     assert_eq!(fs::read(&ours).expect("read"), kept, "a secret is never replaced");
-    let mut damaged = kept;
+    let mut damaged = kept.clone();
     damaged[12] ^= 1;
-    fs::write(&ours, damaged).expect("write");
+    fs::write(&ours, &damaged).expect("write");
+    assert!(vault.open(&pin, &ours, &RealDisk, &system()).is_ok());
+    assert_eq!(mend_secret(&RealDisk, &ours).expect("mend").len(), 1);
+    assert_eq!(fs::read(&ours).expect("read"), kept, "made again from the copy");
+    assert!(mend_secret(&RealDisk, &ours).expect("mend").is_empty());
+    for copy in secret_copies(&ours) {
+        fs::write(copy, &damaged).expect("write");
+    }
+    assert!(mend_secret(&RealDisk, &ours).expect("mend").is_empty());
     assert!(matches!(
         vault.open(&pin, &ours, &RealDisk, &system()),
         Err(OpenError::DeviceSecret { .. })

@@ -11,7 +11,7 @@ use crate::seal::StoreKey;
 use crate::state::{State, check_format, format_path, journal_dir, journal_number, state_path, write_format};
 use crate::store::repair::{Mended, RepairSource};
 use crate::store::{Options, Unlock};
-use crate::vault::Vault;
+use crate::vault::{Vault, mend_secret};
 
 /// Makes the small files whole again, where the rest of the store says what belongs in them.
 pub(super) fn mend(
@@ -27,6 +27,9 @@ pub(super) fn mend(
     };
     let (vault, copies) = Vault::read_and_mend(disk, dir)?;
     mended.extend(copies);
+    if matches!(unlock, Unlock::Pin(_)) {
+        mended.extend(mend_secret(disk, &options.secret_path(dir))?);
+    }
     let key = vault.open(unlock, &options.secret_path(dir), disk, &options.random)?;
     match State::read(disk, dir, &key) {
         Ok(_) => {}

@@ -30,6 +30,7 @@ fn folders_and_files_are_the_owners_alone() {
         "vault",
         "store.anchor",
         "store.secret",
+        "store.secret.copy",
         "journal",
         "aside",
     ] {
