@@ -92,12 +92,19 @@ fn derive(disk: &dyn Disk, dir: &Path, key: &StoreKey) -> Result<State, OpenErro
         journal,
         // Without an end frame it cannot be told whether the journal was once longer.
         lost: true,
+        // What no index has applied: where no commit is found, none may pass for the last one of a store that was closed.
+        applied: u64::MAX,
         ..State::default()
     };
     let last = numbers
         .last()
         .and_then(|number| disk.read(&segment_path(&folder, *number)).ok());
     let walk = last.and_then(|bytes| Walk::over(&bytes, &Keys::new(key), u64::MAX).ok());
+    let commits = walk.iter().flat_map(|walk| &walk.entries);
+    let commits = commits.filter(|(_, entry)| matches!(entry, Entry::Commit(_)));
+    if let Some((sequence, _)) = commits.last() {
+        state.applied = *sequence;
+    }
     if let Some(walk) = walk
         && walk.fault.is_none()
         && let Some((sequence, Entry::End)) = walk.entries.last()
