@@ -2,7 +2,9 @@
 //!
 //! sled 0.34.7 flushes with `sync_file_range` and so makes nothing durable; it can panic on damage; it lets go of
 //! its files a moment after its last handle; a kill can leave a snapshot that it never opens again. What it loses
-//! without a word, the totals show.
+//! without a word, the totals show. Where calls fail it refuses everything after a disk that was full, until it is
+//! opened anew; takes a stretch that cannot be read for the end of its log and writes zeros over the rest; panics in
+//! its drop; and can leave a flush waiting for ever. `cargo xtask crash --nth` makes each of its calls fail.
 
 use std::fs::{self, File};
 use std::io;
