@@ -4,6 +4,7 @@
 //!
 //! The kills are dealt out over rounds; each has a force of its own, so that stores stay small and rounds run side by side.
 
+mod backup;
 mod figures;
 mod round;
 mod shown;

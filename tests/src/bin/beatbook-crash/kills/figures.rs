@@ -25,6 +25,10 @@ pub(super) struct Figures {
     pub(super) while_opening: u64,
     /// Kills of a device with entries that had no receipt.
     pub(super) while_pending: u64,
+    /// Backups that were being made when the server was killed, and are whole.
+    pub(super) backups_whole: u64,
+    /// The same, and there is none.
+    pub(super) backups_none: u64,
     /// Times that everything on the device was read.
     pub(super) readings: u64,
     /// Times that the server was asked, before the device could mend anything, for what the device showed as safe.
@@ -51,6 +55,8 @@ impl Figures {
         self.dropped += other.dropped;
         self.while_opening += other.while_opening;
         self.while_pending += other.while_pending;
+        self.backups_whole += other.backups_whole;
+        self.backups_none += other.backups_none;
         self.readings += other.readings;
         self.proofs += other.proofs;
         self.proved += other.proved;
@@ -129,7 +135,7 @@ impl Figures {
         })
     }
 
-    fn counts(&self) -> [(&'static str, u64); 10] {
+    fn counts(&self) -> [(&'static str, u64); 12] {
         [
             ("kills", self.kills()),
             (
@@ -140,6 +146,11 @@ impl Figures {
             ("entries acknowledged", self.acknowledged),
             ("writes cut by a kill, there all the same", self.unheard),
             ("writes cut by a kill, not there", self.dropped),
+            (
+                "backups under way that were whole, and restored",
+                self.backups_whole,
+            ),
+            ("backups under way of which nothing was left", self.backups_none),
             ("readings of the whole device", self.readings),
             ("askings of the server before the device came back", self.proofs),
             ("entries shown as safe and so found at the server", self.proved),

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use beatbook_tests::{Device, Force, LastCall, Running, Seed, Variables, wait_for};
 
+use super::backup::Backup;
 use super::figures::Figures;
 use super::shown::{FIRST_NOTE, judge, judge_safe, number_of, numbers, safe_shown};
 
@@ -24,6 +25,8 @@ pub(super) struct Round {
     watch: Option<Running>,
     /// A write under way: its word, and the command.
     writing: Option<(String, Running)>,
+    /// A backup under way.
+    backup: Option<Backup>,
     /// What the officer was told: word and entry number.
     told: BTreeMap<String, u64>,
     /// Writes that were cut: they may be there or not.
@@ -76,6 +79,7 @@ impl Round {
             force,
             watch: None,
             writing: None,
+            backup: None,
             told: BTreeMap::new(),
             cut: BTreeSet::new(),
             safe: 0,
@@ -197,6 +201,9 @@ impl Round {
         }
         self.wait_moment(end, |round| {
             round.take_written();
+            if victim == Victim::Server && round.backup.is_none() && round.seed.chance(BACKUPS_PERMILLE) {
+                round.backup = Some(Backup::begin(&round.force, round.words));
+            }
             if round.writing.is_none() && Instant::now() >= next {
                 round.begin_writing();
                 next = Instant::now() + Duration::from_millis(round.seed.between(0, 30));
@@ -249,6 +256,11 @@ impl Round {
         self.figures.while_opening += u64::from(!ready);
         if victim != Victim::Device {
             self.force.kill();
+        }
+        if let Some(backup) = self.backup.take() {
+            let whole = backup.judge(&self.force);
+            self.figures.backups_whole += u64::from(whole);
+            self.figures.backups_none += u64::from(!whole);
         }
         if victim != Victim::Server {
             self.end_device();
@@ -456,4 +468,6 @@ impl Round {
 
 const KILLS_A_READING: u64 = 5;
 const ATTEMPTS_A_KILL: u64 = 4;
+/// Asked about a hundred times before a kill.
+const BACKUPS_PERMILLE: u16 = 6;
 const LAST_CALL_WITHIN: Duration = Duration::from_millis(600);
