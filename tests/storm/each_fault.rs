@@ -42,14 +42,3 @@ fn links_are_cut_and_processes_stop_or_die() {
     }
     storm.converge();
 }
-
-// Invariant: a black hole that opens under a session that sends long datagrams costs time and no session.
-#[test]
-fn a_black_hole_opens_under_a_long_upload() {
-    let mut storm = Storm::new(Seed::fresh());
-    storm.spell(&[]);
-    storm.converge();
-    storm.spell(&[Fault::BlackHole]);
-    storm.spell(&[Fault::BlackHole, Fault::Delay]);
-    storm.converge();
-}
