@@ -265,5 +265,5 @@ fn replica(number: usize) -> ReplicaId {
 }
 
 const REVISIONS_MAX: usize = 32;
-/// The model looks at every set again for every question.
-const MODEL_REVISIONS_MAX: usize = 9;
+/// The model looks at every set again for every question: nine revisions that read in turns take it half a minute.
+const MODEL_REVISIONS_MAX: usize = 6;

@@ -75,7 +75,7 @@ pub(super) fn change_file(input: &mut Input<'_>, files: &mut Files) {
         }
         3 => {
             let bytes = files.files.entry(name.clone()).or_default();
-            let piece = bytes.clone();
+            let piece = bytes.get(..DOUBLED_BYTES_MAX).unwrap_or(bytes).to_vec();
             bytes.extend_from_slice(&piece);
         }
         _ => change(input, files.files.entry(name.clone()).or_default()),
@@ -159,4 +159,6 @@ pub(super) fn unlock() -> Unlock {
 }
 
 static MADE: OnceLock<[Made; 2]> = OnceLock::new();
+/// A longer file grows by this much: doubling again and again would test the memory alone.
+const DOUBLED_BYTES_MAX: usize = 64 << 10;
 pub(super) const DIR: &str = "/force/store";
