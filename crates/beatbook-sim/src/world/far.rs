@@ -13,6 +13,7 @@ use beatbook_proto::frame::Close;
 use beatbook_proto::{CloseCode, Dot, Frame, OfficerId, PublicKey, ReplicaId, Scope};
 use beatbook_server::policy;
 
+use super::device::IDLE_TIMEOUT_MS;
 use super::{Event, Session, World, session_index};
 use crate::fact::{DeviceIndex, SessionEnd, What};
 use crate::link::Parcel;
@@ -95,7 +96,10 @@ impl World<'_> {
                     continue;
                 }
             }
-            let takes = far.closing.is_none() && far.under_way < OPS_MAX && far.outgoing.len() < OUTGOING_MAX;
+            let takes = far.closing.is_none()
+                && far.under_way < OPS_MAX
+                && far.outgoing.len() < OUTGOING_MAX
+                && far.machine.has_room();
             if !takes {
                 return;
             }
@@ -415,6 +419,13 @@ impl World<'_> {
             self.reach(Mark::EndHeardLate);
         }
         self.far_ends(number, None);
+        self.after(
+            IDLE_TIMEOUT_MS,
+            Event::Lost {
+                session: number,
+                at_server: false,
+            },
+        );
     }
 }
 

@@ -164,6 +164,18 @@ impl World<'_> {
     }
 }
 
+impl super::Session {
+    /// What of it is left, for whoever finds out why a world does not come to rest.
+    fn left(&self, number: u64) -> String {
+        let sides = (self.near.is_some(), self.far.is_some());
+        format!(
+            "session {number} of device {}: sides {sides:?}, {} operations",
+            self.device,
+            self.ops.len()
+        )
+    }
+}
+
 /// A fork costs one session to notice and one to bring over, a move in answer to it another two.
 const ROUNDS_MAX: u32 = 8;
 const STEPS_MAX: u64 = 2_000_000;

@@ -11,7 +11,7 @@ use beatbook_proto::frame::Close;
 use beatbook_proto::{CloseCode, Frame};
 
 use super::agent::store_error;
-use super::device::cover;
+use super::device::{IDLE_TIMEOUT_MS, cover};
 use super::{Event, World, session_index};
 use crate::fact::{DeviceIndex, SessionEnd, What};
 use crate::link::Parcel;
@@ -323,7 +323,14 @@ impl World<'_> {
         }
         let (index, live) = (session.device, session.live);
         match &end {
-            NearEnd::Lost | NearEnd::Evicted => {}
+            // The server hears nothing, and finds out by that.
+            NearEnd::Lost | NearEnd::Evicted => self.after(
+                IDLE_TIMEOUT_MS,
+                Event::Lost {
+                    session: number,
+                    at_server: true,
+                },
+            ),
             NearEnd::Failed(error) => {
                 let code = error.close_code();
                 if let Ok(bytes) = Frame::Close(Close {

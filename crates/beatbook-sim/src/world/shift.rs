@@ -189,7 +189,8 @@ impl World<'_> {
         let settles = device.plan.officer % 4 == 1 || device.random.percent(50);
         let conflicts: Vec<RecordId> = device.work.conflicts.iter().copied().collect();
         let wanted = match device.random.choose(&conflicts) {
-            Some(record) if settles => *record,
+            // Some go on writing where two versions stand, and are refused.
+            Some(record) if settles || device.random.percent(30) => *record,
             // Newer ones are looked at more.
             _ => {
                 let known = &device.work.known;
@@ -409,7 +410,7 @@ impl World<'_> {
             }
             2 => {
                 let mut stop = Stop::new(setting, StopKind::School);
-                stop.follow_up = Some(words);
+                stop.follow_up = Some(prose(&word, length.min(900)));
                 stop.contacts_made = 2;
                 (Stop::FAMILY, stop.ops())
             }
@@ -664,7 +665,11 @@ fn merged_fields(head: &Head) -> MergedFields {
 /// What an amendment does: mostly to the text, sometimes to a set or by clearing.
 fn amendment(random: &mut Random, text_field: Option<FieldId>, word: &str) -> Option<Vec<Op>> {
     let place = FieldOp::Set(Value::Text(text(&format!("OP {word}"))));
-    Some(match (random.below(10), text_field) {
+    // Few words, so that two people take and put the same one.
+    let tag = Value::Code(code(["YOUTH", "NIGHT"][random.below(2) as usize]));
+    Some(match (random.below(14), text_field) {
+        (10..=11, _) => vec![(UNKNOWN_SET, FieldOp::Add(tag))],
+        (12..=13, _) => vec![(UNKNOWN_SET, FieldOp::Remove(tag))],
         (0..=5, Some(field)) => vec![(field, FieldOp::Set(Value::Text(text(&prose(word, 120)))))],
         (6, Some(field)) => vec![(field, FieldOp::Clear)],
         (7..=8, _) => vec![(field::OPERATION, place)],
@@ -740,6 +745,8 @@ const CHANGES: [Change; 9] = [
 const CHANGE_WEIGHTS: [u64; 9] = [40, 8, 6, 8, 10, 8, 6, 12, 2];
 /// A field that this build does not know.
 pub(super) const UNKNOWN_FIELD: FieldId = FieldId(900);
+/// A set of a newer build, which everyone merges as such.
+const UNKNOWN_SET: FieldId = FieldId(61_000);
 /// As the field: bytes of entries in one run before compression.
 const RUN_BYTES: usize = 192 << 10;
 const HOUR_MS: i64 = 3_600_000;
