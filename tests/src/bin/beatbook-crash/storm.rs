@@ -137,8 +137,11 @@ impl Total {
             ("entries, each once everywhere", self.entries),
             ("datagrams that came to the relay", counts.up + counts.down),
             ("datagrams swallowed", counts.swallowed),
-            ("of these for want of room in the queue", counts.overflowed),
-            ("of these for their length", counts.too_long),
+            (
+                "datagrams swallowed for want of room in the queue",
+                counts.overflowed,
+            ),
+            ("datagrams swallowed for their length", counts.too_long),
             ("datagrams that passed twice", counts.twice),
             ("flows that got another port", counts.rebound),
             ("rounds that failed", self.failed),

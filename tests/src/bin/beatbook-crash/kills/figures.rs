@@ -139,10 +139,13 @@ impl Figures {
         [
             ("kills", self.kills()),
             (
-                "of a process that was still opening its store",
+                "kills of a process that was still opening its store",
                 self.while_opening,
             ),
-            ("of a device with entries not receipted yet", self.while_pending),
+            (
+                "kills of a device with entries not receipted yet",
+                self.while_pending,
+            ),
             ("entries acknowledged", self.acknowledged),
             ("writes cut by a kill, there all the same", self.unheard),
             ("writes cut by a kill, not there", self.dropped),
