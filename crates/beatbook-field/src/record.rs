@@ -358,11 +358,18 @@ impl<'a> Reader<'a> {
             .verdicts
             .iter()
             .find(|verdict| verdict.counter == dot.counter);
-        Ok(match verdict.map(|verdict| verdict.standing) {
+        let standing = verdict.map(|verdict| verdict.standing);
+        let (closed, receipted, secured) = (book.closed, book.receipted, book.secured);
+        // Of a closed book the server may hold what came back by a reader, beyond what it has without a gap.
+        let came_back = closed
+            && dot.counter > receipted
+            && ledger::entry(self.read, dot)?
+                .is_some_and(|stored| stored.sequence == ledger::StoredEntry::AT_SERVER);
+        Ok(match standing {
             Some(standing) if standing.is_quarantined() => Safety::Quarantined,
             Some(Standing::WAITING) => Safety::Waiting,
-            _ if dot.counter > book.receipted => Safety::Pending,
-            _ if dot.counter > book.secured => Safety::Safe,
+            _ if dot.counter > receipted && !came_back => Safety::Pending,
+            _ if dot.counter > secured => Safety::Safe,
             _ => Safety::Secured,
         })
     }
