@@ -101,8 +101,8 @@ fn derive(disk: &dyn Disk, dir: &Path, key: &StoreKey) -> Result<State, OpenErro
         .and_then(|number| disk.read(&segment_path(&folder, *number)).ok());
     let walk = last.and_then(|bytes| Walk::over(&bytes, &Keys::new(key), u64::MAX).ok());
     let commits = walk.iter().flat_map(|walk| &walk.entries);
-    let commits = commits.filter(|(_, entry)| matches!(entry, Entry::Commit(_)));
-    if let Some((sequence, _)) = commits.last() {
+    let mut commits = commits.filter(|(_, entry)| matches!(entry, Entry::Commit(_)));
+    if let Some((sequence, _)) = commits.next_back() {
         state.applied = *sequence;
     }
     if let Some(walk) = walk
