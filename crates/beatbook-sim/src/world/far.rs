@@ -72,6 +72,16 @@ impl World<'_> {
                 return;
             };
             let Some(far) = session.far.as_mut() else { return };
+            // A device that has closed reads no more, and what waits for it would wait for ever.
+            let closed = session
+                .up
+                .inbox
+                .iter()
+                .any(|parcel| !matches!(parcel, Parcel::Frame(_)));
+            if closed && !session.down.has_room() {
+                self.far_ends(number, None);
+                return;
+            }
             if session.down.has_room()
                 && let Some((frame, bytes)) = far.outgoing.pop_front()
             {

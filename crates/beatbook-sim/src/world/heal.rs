@@ -133,10 +133,10 @@ impl World<'_> {
                     .collect();
                 self.broken(CONVERGES, format!("devices {waits:?} do not catch up"));
             } else if !self.step() {
-                self.broken(
-                    CONVERGES,
-                    "nothing more happens, and not everyone has caught up".to_owned(),
-                );
+                let sessions = self.sessions.iter();
+                let left: Vec<String> = sessions.map(|(number, session)| session.left(*number)).collect();
+                let said = format!("nothing more happens, and not everyone has caught up: {left:?}");
+                self.broken(CONVERGES, said);
             }
         }
         for index in admitted {
