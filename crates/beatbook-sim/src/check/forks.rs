@@ -28,7 +28,7 @@ pub(super) struct Forks {
 }
 
 impl Check for Forks {
-    fn fact(&mut self, fact: &Fact, trace: &mut Trace, _world: &dyn WorldView) -> Result<(), Violation> {
+    fn fact(&mut self, fact: &Fact, trace: &mut Trace, world: &dyn WorldView) -> Result<(), Violation> {
         match &fact.what {
             What::Copied { from, to } => {
                 self.causes.extend([*from, *to]);
@@ -79,16 +79,37 @@ impl Check for Forks {
                     format!("{} was put back, and wrote on in its old book", wrote.device),
                 );
             }
-            What::EpochMinted { .. } => {
+            What::EpochMinted { epoch, by_itself } => {
+                trace.ask(FORKS, 1);
                 self.server_owes_epoch = false;
                 self.read_to.clear();
+                let there = world.at_server(server::epochs).transpose().map_err(unreadable)?;
+                let current = there.flatten().map(|epochs| epochs.current);
+                // What it notices in the middle of a session it says in its own time.
+                if !by_itself && current.is_some_and(|current| current != *epoch) {
+                    return broken(
+                        FORKS,
+                        "a new epoch was ordered, and the server goes on in its old one",
+                    );
+                }
             }
+            What::RegisterChanged { .. } => self.read_to.clear(),
             What::RunAccepted { .. } if self.server_owes_epoch => {
                 return broken(FORKS, "the server was restored, and goes on in its old epoch");
             }
             What::FeedKept { device, cursor, .. } => {
                 let place = (cursor.epoch, cursor.position, cursor.hash);
-                self.read_to.insert((*device, cursor.scope.clone()), place);
+                let before = self.read_to.insert((*device, cursor.scope.clone()), place);
+                if let Some((epoch, position, _)) = before
+                    && epoch == cursor.epoch
+                    && position > cursor.position
+                {
+                    let said = format!(
+                        "{device} had read {} to {position}, reads it again to {}, and the epoch is the same",
+                        cursor.scope, cursor.position
+                    );
+                    return broken(FORKS, said);
+                }
             }
             What::GivenUp { device } => self.read_to.retain(|(of, _), _| of != device),
             _ => {}

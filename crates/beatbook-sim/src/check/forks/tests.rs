@@ -51,15 +51,18 @@ fn a_restored_server_in_its_old_epoch_is_found() {
         copied_at_ms: 0,
         unnoticed: false,
     });
-    let minted = world.fact(What::EpochMinted {
-        epoch: EpochId::default(),
-        by_itself: false,
-    });
+    world.sync(0);
+    let epoch = server::epochs(&world.server).unwrap().unwrap().current;
+    let by_itself = false;
+    let minted = world.fact(What::EpochMinted { epoch, by_itself });
+    let epoch = EpochId::default();
+    let other = world.fact(What::EpochMinted { epoch, by_itself });
     let accepted = world.accepted(0, dot);
     assert_eq!(
         judge(&world, &[restored.clone(), minted, accepted.clone()]),
         Ok(())
     );
+    assert_eq!(judge(&world, &[restored.clone(), other]), Err(FORKS));
     assert_eq!(judge(&world, &[restored, accepted]), Err(FORKS));
 }
 
@@ -88,4 +91,29 @@ fn a_log_that_went_back_unseen_is_found() {
     assert_eq!(check.quiet(&mut trace, &world), Ok(()));
     world.server = early;
     assert_eq!(check.quiet(&mut trace, &world).unwrap_err().invariant, FORKS);
+}
+
+#[test]
+fn a_feed_that_begins_again_in_one_epoch_is_found() {
+    let mut world = World::new(1);
+    world.found(0, "one");
+    world.sync(0);
+    let device = DeviceIndex(0);
+    let kept = |back: u64| {
+        let cursors = world.cursors(0).into_iter();
+        let facts = cursors.filter(|cursor| cursor.position > 0).map(|cursor| {
+            let (dots, left) = (vec![], vec![]);
+            let position = cursor.position - back;
+            let cursor = Cursor { position, ..cursor };
+            world.fact(What::FeedKept {
+                device,
+                cursor,
+                dots,
+                left,
+            })
+        });
+        facts.collect::<Vec<_>>()
+    };
+    assert_eq!(judge(&world, &[kept(0), kept(0)].concat()), Ok(()));
+    assert_eq!(judge(&world, &[kept(0), kept(1)].concat()), Err(FORKS));
 }
