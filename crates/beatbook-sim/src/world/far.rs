@@ -369,6 +369,7 @@ impl World<'_> {
         });
         if let Some(session) = self.sessions.get_mut(&number) {
             session.far = None;
+            session.up.inbox.clear();
         }
         if !matches!(error, SessionError::Closed { .. })
             && let Ok(bytes) = Frame::Close(Close {
@@ -391,6 +392,8 @@ impl World<'_> {
         if session.far.take().is_none() {
             return;
         }
+        // Nobody reads what the device still sends; it must not wait for room.
+        session.up.inbox.clear();
         let device = DeviceIndex(session.device);
         let end = code.map_or(SessionEnd::Lost, SessionEnd::Done);
         self.tell(What::SessionEnded {

@@ -453,6 +453,15 @@ impl World<'_> {
             Some(until_ms) => pipe.hold_until(until_ms + 1),
             None => pipe.arrive(self.now_ms),
         }
+        // Where nobody reads any more, nothing waits to be read.
+        let read = if up {
+            session.far.is_some()
+        } else {
+            session.near.is_some()
+        };
+        if !read {
+            pipe.inbox.clear();
+        }
         self.expect(number, up);
         match up {
             true => self.far_pump(number),
