@@ -17,7 +17,9 @@ pub(crate) fn command(tree: &Tree, args: &[OsString]) -> Result<bool, Error> {
         let mut flags = std::env::var("RUSTFLAGS").unwrap_or_default();
         flags.push_str(" --cfg planted_bugs");
         command.env("RUSTFLAGS", flags.trim());
-        command.arg("--target-dir").arg(tree.root().join("target/planted"));
+        command
+            .arg("--target-dir")
+            .arg(tree.root().join("target/planted"));
     }
     command.arg("--").args(args);
     run::shown(command).map_err(Error::Cargo)

@@ -182,38 +182,50 @@ pub(crate) fn publish(
             }
             continue;
         }
-        let Some(mut head) = head(tx, record)? else {
-            continue;
+        publish_record(tx, &mut pages, record, &dots, any_line)?;
+    }
+    pages.finish(tx)
+}
+
+/// Publishes what is new of one record in every scope that it is in, and that it left those it is in no more.
+fn publish_record(
+    tx: &mut Transaction<'_>,
+    pages: &mut Pages,
+    record: RecordId,
+    dots: &[Dot],
+    any_line: bool,
+) -> Result<(), LedgerError> {
+    let Some(mut head) = head(tx, record)? else {
+        return Ok(());
+    };
+    let scopes = scopes_of(&head);
+    let kept = |scope: &Scope| scopes.contains(scope) || is_planted(Bug::ScopeLeakOnMove);
+    for left in head.scopes.iter().filter(|scope| !kept(scope)) {
+        pages.append(tx, left.key(), Step::Left(record))?;
+    }
+    for scope in &scopes {
+        // A record that comes into a scope is published there whole.
+        let whole: Vec<Dot>;
+        let news = if head.scopes.contains(scope) {
+            dots
+        } else {
+            whole = head.revisions.iter().map(|(_, dot)| *dot).collect();
+            &whole
         };
-        let scopes = scopes_of(&head);
-        let kept = |scope: &Scope| scopes.contains(scope) || is_planted(Bug::ScopeLeakOnMove);
-        for left in head.scopes.iter().filter(|scope| !kept(scope)) {
-            pages.append(tx, left.key(), Step::Left(record))?;
-        }
-        for scope in &scopes {
-            // A record that comes into a scope is published there whole.
-            let whole: Vec<Dot>;
-            let news = if head.scopes.contains(scope) {
-                &dots
-            } else {
-                whole = head.revisions.iter().map(|(_, dot)| *dot).collect();
-                &whole
-            };
-            for dot in news {
-                pages.append(tx, scope.key(), Step::Entry(*dot))?;
-                if any_line {
-                    for other in reissue::beside(tx, *dot)? {
-                        pages.append(tx, scope.key(), Step::Entry(other))?;
-                    }
+        for dot in news {
+            pages.append(tx, scope.key(), Step::Entry(*dot))?;
+            if any_line {
+                for other in reissue::beside(tx, *dot)? {
+                    pages.append(tx, scope.key(), Step::Entry(other))?;
                 }
             }
         }
-        if head.scopes != scopes {
-            head.scopes = scopes;
-            save_head(tx, &head)?;
-        }
     }
-    pages.finish(tx)
+    if head.scopes != scopes {
+        head.scopes = scopes;
+        save_head(tx, &head)?;
+    }
+    Ok(())
 }
 
 /// Where a feed ends.
