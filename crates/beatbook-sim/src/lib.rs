@@ -16,6 +16,7 @@ mod link;
 pub mod mark;
 pub mod model;
 pub mod observe;
+pub mod open;
 pub mod plan;
 pub mod planted;
 pub mod random;

@@ -72,7 +72,9 @@ impl Campaign {
     pub fn run(&self, progress: &(dyn Fn(&Summary) + Sync)) -> Summary {
         let next = AtomicU64::new(0);
         let stop = AtomicBool::new(false);
-        let summary = Mutex::new(Summary::new(self.size));
+        let mut whole = Summary::new(self.size);
+        whole.is_whole = self.overrides == Overrides::default();
+        let summary = Mutex::new(whole);
         std::thread::scope(|scope| {
             for _ in 0..self.threads.max(1) {
                 scope.spawn(|| {
@@ -96,6 +98,7 @@ impl Campaign {
             .into_inner()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         summary.failing.sort_by_key(|(seed, _)| *seed);
+        summary.known.sort_by_key(|(seed, _)| *seed);
         summary
     }
 

@@ -9,6 +9,7 @@ use crate::ended::Ended;
 use crate::fault::FaultKind;
 use crate::mark::Mark;
 use crate::observe::Violation;
+use crate::open;
 use crate::plan::Size;
 use crate::run::Outcome;
 
@@ -23,6 +24,10 @@ pub struct Summary {
     pub twice: u64,
     /// Seeds that failed, with what broke.
     pub failing: Vec<(u64, Violation)>,
+    /// Seeds that failed and are in the list of those known to, with what broke.
+    pub known: Vec<(u64, Violation)>,
+    /// True where worlds are run as their seeds make them, so that the list of known seeds applies.
+    pub is_whole: bool,
     /// Figures added up; the violation of each world is in `failing`.
     pub total: Ended,
     /// How often each invariant was asked.
@@ -43,6 +48,8 @@ impl Summary {
             seeds: 0,
             twice: 0,
             failing: Vec::new(),
+            known: Vec::new(),
+            is_whole: false,
             total: Ended::default(),
             asked: BTreeMap::new(),
             destroyed: 0,
@@ -55,8 +62,15 @@ impl Summary {
     pub fn add(&mut self, outcome: &Outcome) {
         self.seeds += 1;
         self.twice += u64::from(outcome.twice);
-        self.failing
-            .extend(outcome.violation().map(|violation| (outcome.seed, violation)));
+        if let Some(violation) = outcome.violation() {
+            let is_known = self.is_whole && open::known(self.size, outcome.seed).is_some();
+            let list = if is_known {
+                &mut self.known
+            } else {
+                &mut self.failing
+            };
+            list.push((outcome.seed, violation));
+        }
         self.total.add(&outcome.ended);
         for (invariant, times) in &outcome.asked {
             *self.asked.entry(invariant).or_default() += times;
@@ -68,7 +82,7 @@ impl Summary {
         }
     }
 
-    /// True if no seed failed.
+    /// True if no seed failed but those that are known to.
     pub fn is_sound(&self) -> bool {
         self.failing.is_empty()
     }
@@ -78,6 +92,7 @@ impl Summary {
         let lost = |violation: &Violation| LOSSES.iter().any(|loss| violation.invariant.starts_with(loss));
         self.failing
             .iter()
+            .chain(&self.known)
             .filter(|(_, violation)| lost(violation))
             .count()
     }
@@ -91,7 +106,7 @@ impl Summary {
     pub fn line(&self) -> String {
         let marks = Mark::ALL.len() - self.total.marks.missed().len();
         format!(
-            "{} seeds, {} fault kinds, {:.1} device-years, {} entries written, {} receipted, {} lost, {} failing, {marks}/{} marks, {} run twice",
+            "{} seeds, {} fault kinds, {:.1} device-years, {} entries written, {} receipted, {} lost, {} failing, {} known to fail, {marks}/{} marks, {} run twice",
             grouped(self.seeds),
             self.total.faults.len(),
             self.total.device_days as f64 / 365.0,
@@ -99,6 +114,7 @@ impl Summary {
             grouped(self.total.receipted),
             self.lost(),
             self.failing.len(),
+            self.known.len(),
             Mark::ALL.len(),
             grouped(self.twice),
         )
@@ -106,12 +122,10 @@ impl Summary {
 
     /// The figures as JSON.
     pub fn json(&self) -> Value {
-        let failing = self.failing.iter();
-        let failing: Vec<Value> = failing
-            .map(|(seed, violation)| {
-                json!({"seed": seed, "invariant": violation.invariant, "what": violation.what})
-            })
-            .collect();
+        let listed = |seeds: &[(u64, Violation)]| -> Vec<Value> {
+            let told = |(seed, violation): &(u64, Violation)| json!({"seed": seed, "invariant": violation.invariant, "what": violation.what});
+            seeds.iter().map(told).collect()
+        };
         let faults: BTreeMap<&str, u64> = self
             .total
             .faults
@@ -128,7 +142,8 @@ impl Summary {
         json!({
             "seeds": self.seeds,
             "size": self.size.to_string(),
-            "failing": failing,
+            "failing": listed(&self.failing),
+            "known_to_fail": listed(&self.known),
             "run_twice": self.twice,
             "simulated_hours": self.total.simulated_ms / 3_600_000,
             "device_days": self.total.device_days,
@@ -195,6 +210,9 @@ impl fmt::Display for Summary {
             self.slowest.0,
             self.slowest.1 / 1_000
         )?;
+        for (seed, violation) in &self.known {
+            writeln!(f, "known to fail, seed {seed}: {violation}")?;
+        }
         for (seed, violation) in &self.failing {
             writeln!(f, "FAILING seed {seed}: {violation}")?;
         }

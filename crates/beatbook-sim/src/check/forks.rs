@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use beatbook_core::server;
-use beatbook_proto::{EpochId, Hash, OfficerId, Scope};
+use beatbook_proto::{Cursor, EpochId, Hash, OfficerId, Scope};
 
 use super::invariants::FORKS;
 use super::{Check, Trace, broken, unreadable};
@@ -79,38 +79,12 @@ impl Check for Forks {
                     format!("{} was put back, and wrote on in its old book", wrote.device),
                 );
             }
-            What::EpochMinted { epoch, by_itself } => {
-                trace.ask(FORKS, 1);
-                self.server_owes_epoch = false;
-                self.read_to.clear();
-                let there = world.at_server(server::epochs).transpose().map_err(unreadable)?;
-                let current = there.flatten().map(|epochs| epochs.current);
-                // What it notices in the middle of a session it says in its own time.
-                if !by_itself && current.is_some_and(|current| current != *epoch) {
-                    return broken(
-                        FORKS,
-                        "a new epoch was ordered, and the server goes on in its old one",
-                    );
-                }
-            }
+            What::EpochMinted { epoch, by_itself } => return self.minted(*epoch, *by_itself, trace, world),
             What::RegisterChanged { .. } => self.read_to.clear(),
             What::RunAccepted { .. } if self.server_owes_epoch => {
                 return broken(FORKS, "the server was restored, and goes on in its old epoch");
             }
-            What::FeedKept { device, cursor, .. } => {
-                let place = (cursor.epoch, cursor.position, cursor.hash);
-                let before = self.read_to.insert((*device, cursor.scope.clone()), place);
-                if let Some((epoch, position, _)) = before
-                    && epoch == cursor.epoch
-                    && position > cursor.position
-                {
-                    let said = format!(
-                        "{device} had read {} to {position}, reads it again to {}, and the epoch is the same",
-                        cursor.scope, cursor.position
-                    );
-                    return broken(FORKS, said);
-                }
-            }
+            What::FeedKept { device, cursor, .. } => return self.read(*device, cursor),
             What::GivenUp { device } => self.read_to.retain(|(of, _), _| of != device),
             _ => {}
         }
@@ -165,6 +139,44 @@ impl Forks {
                 format!("{device} opened new books ({why}), and it never went back"),
             )
         }
+    }
+
+    fn minted(
+        &mut self,
+        epoch: EpochId,
+        by_itself: bool,
+        trace: &mut Trace,
+        world: &dyn WorldView,
+    ) -> Result<(), Violation> {
+        trace.ask(FORKS, 1);
+        self.server_owes_epoch = false;
+        self.read_to.clear();
+        let there = world.at_server(server::epochs).transpose().map_err(unreadable)?;
+        let current = there.flatten().map(|epochs| epochs.current);
+        // What it notices in the middle of a session it says in its own time.
+        if !by_itself && current.is_some_and(|current| current != epoch) {
+            return broken(
+                FORKS,
+                "a new epoch was ordered, and the server goes on in its old one",
+            );
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, device: DeviceIndex, cursor: &Cursor) -> Result<(), Violation> {
+        let place = (cursor.epoch, cursor.position, cursor.hash);
+        let before = self.read_to.insert((device, cursor.scope.clone()), place);
+        if let Some((epoch, position, _)) = before
+            && epoch == cursor.epoch
+            && position > cursor.position
+        {
+            let said = format!(
+                "{device} had read {} to {position}, reads it again to {}, and the epoch is the same",
+                cursor.scope, cursor.position
+            );
+            return broken(FORKS, said);
+        }
+        Ok(())
     }
 }
 

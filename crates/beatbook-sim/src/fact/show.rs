@@ -178,6 +178,12 @@ impl What {
             } => {
                 write!(f, "{device}: sends {} again after {after}", replica.short())
             }
+            other => other.fmt_last(f),
+        }
+    }
+
+    fn fmt_last(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::RunAccepted {
                 session,
                 device,

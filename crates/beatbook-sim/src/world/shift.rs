@@ -9,7 +9,9 @@ use beatbook_core::ledger::{self, Draft, LedgerError, ReadToken, Written};
 use beatbook_core::merge::{Concurrency, Head};
 use beatbook_core::store::{StoreError, Transaction};
 use beatbook_proto::track::TrackPoint;
-use beatbook_proto::{FieldId, FieldOp, Point, RecordId, ReplicaKind, RevisionKind, RunSecret, Text, Value};
+use beatbook_proto::{
+    Entry, FieldId, FieldOp, Point, RecordId, ReplicaKind, RevisionKind, RunSecret, Text, Value,
+};
 use beatbook_records::build::{
     Breadcrumb, Contact, Note, Op, Remark, Segment, Setting, Shift, Signature, Stop, Strike, remark_ops,
     sign_ops, state_ops, strike_ops, supplement_ops, void_ops,
@@ -248,18 +250,45 @@ impl World<'_> {
     fn filled_in(&mut self, index: usize, form: &Form) -> Option<Writing> {
         let word = self.word(index);
         let now = self.instant(index);
+        let (kind, ops) = self.change(index, form, &word, now)?;
+        let device = &mut self.devices[index];
+        let draft = Draft {
+            log: ReplicaKind::Book,
+            token: Some(form.token.clone()),
+            family: form.head.family.clone(),
+            kind,
+            schema: 1,
+            recorded_at: device.clock.stamp(self.now_ms),
+            reason: Text::new(format!("put right {word}")),
+            ops,
+        };
+        Some(Writing {
+            draft,
+            word,
+            poison: false,
+        })
+    }
+
+    /// What a form's change comes to.
+    fn change(
+        &mut self,
+        index: usize,
+        form: &Form,
+        word: &str,
+        now: beatbook_proto::Instant,
+    ) -> Option<(RevisionKind, Vec<Op>)> {
         let text_field = text_field(form.head.family.as_str());
         let device = &mut self.devices[index];
         let remark = || Remark {
-            words: word.clone(),
+            words: word.to_owned(),
             at: now,
             by: Some("7001".to_owned()),
             initials: Some("AO".to_owned()),
         };
-        let (kind, ops): (RevisionKind, Vec<Op>) = match form.change {
+        Some(match form.change {
             Change::Amend => (
                 RevisionKind::AMEND,
-                amendment(&mut device.random, text_field, &word)?,
+                amendment(&mut device.random, text_field, word)?,
             ),
             Change::Annotate => (RevisionKind::ANNOTATE, remark_ops(&remark()).ok()?),
             Change::Mark => {
@@ -304,21 +333,6 @@ impl World<'_> {
             }
             Change::Supplement => (RevisionKind::SUPPLEMENT, supplement_ops(&remark()).ok()?),
             Change::Void => (RevisionKind::VOID, void_ops()),
-        };
-        let draft = Draft {
-            log: ReplicaKind::Book,
-            token: Some(form.token.clone()),
-            family: form.head.family.clone(),
-            kind,
-            schema: 1,
-            recorded_at: device.clock.stamp(self.now_ms),
-            reason: Text::new(format!("put right {word}")),
-            ops,
-        };
-        Some(Writing {
-            draft,
-            word,
-            poison: false,
         })
     }
 
@@ -358,34 +372,10 @@ impl World<'_> {
         );
         let random = &mut self.devices[index].random;
         if newer && random.percent(15) {
-            let ops = vec![
-                (field::BEAT, FieldOp::Set(Value::Code(code(&setting.beat)))),
-                (UNKNOWN_FIELD, FieldOp::Set(Value::Text(text(&word)))),
-                (
-                    FieldId(901),
-                    FieldOp::Set(Value::Code(code("A_WORD_OF_TOMORROW"))),
-                ),
-            ];
-            self.count_fault(FaultKind::UnknownContent);
-            let draft = self.founding(index, "DRONE_LOG", ops, &word);
-            return Writing {
-                draft,
-                word,
-                poison: false,
-            };
+            return self.of_tomorrow(index, &setting, word);
         }
         if poisons && random.percent(10) {
-            let ops = vec![
-                (field::BEAT, FieldOp::Set(Value::Code(code(&setting.beat)))),
-                (field::BODY, FieldOp::Set(Value::Int(7))),
-            ];
-            self.count_fault(FaultKind::PoisonRecord);
-            let draft = self.founding(index, Note::FAMILY, ops, &word);
-            return Writing {
-                draft,
-                word,
-                poison: true,
-            };
+            return self.poisoned(index, &setting, word);
         }
         let length = match random.below(10) {
             0 if large => 19_000,
@@ -439,6 +429,40 @@ impl World<'_> {
             draft,
             word,
             poison: false,
+        }
+    }
+
+    /// A record as a newer client writes it.
+    fn of_tomorrow(&mut self, index: usize, setting: &Setting, word: String) -> Writing {
+        let ops = vec![
+            (field::BEAT, FieldOp::Set(Value::Code(code(&setting.beat)))),
+            (UNKNOWN_FIELD, FieldOp::Set(Value::Text(text(&word)))),
+            (
+                FieldId(901),
+                FieldOp::Set(Value::Code(code("A_WORD_OF_TOMORROW"))),
+            ),
+        ];
+        self.count_fault(FaultKind::UnknownContent);
+        let draft = self.founding(index, "DRONE_LOG", ops, &word);
+        Writing {
+            draft,
+            word,
+            poison: false,
+        }
+    }
+
+    /// A record that no check lets pass.
+    fn poisoned(&mut self, index: usize, setting: &Setting, word: String) -> Writing {
+        let ops = vec![
+            (field::BEAT, FieldOp::Set(Value::Code(code(&setting.beat)))),
+            (field::BODY, FieldOp::Set(Value::Int(7))),
+        ];
+        self.count_fault(FaultKind::PoisonRecord);
+        let draft = self.founding(index, Note::FAMILY, ops, &word);
+        Writing {
+            draft,
+            word,
+            poison: true,
         }
     }
 
@@ -513,14 +537,24 @@ impl World<'_> {
             );
             return None;
         };
-        self.acknowledged.insert(content(&stored.entry), written.dot);
+        self.acknowledge(index, &written, stored.entry, (kind, log), (word, poison));
+        Some(written)
+    }
+
+    /// Tells of an entry that the officer was told is written.
+    fn acknowledge(
+        &mut self,
+        index: usize,
+        written: &Written,
+        entry: Entry,
+        (kind, log): (RevisionKind, ReplicaKind),
+        (token, poison): (String, bool),
+    ) {
+        let device = DeviceIndex(index);
+        self.acknowledged.insert(content(&entry), written.dot);
         self.ended.written += 1;
         self.devices[index].work.knows(written.record);
-        let context = stored
-            .entry
-            .header()
-            .map(|header| header.context)
-            .unwrap_or_default();
+        let context = entry.header().map(|header| header.context).unwrap_or_default();
         self.tell(What::Wrote(Box::new(Wrote {
             device,
             officer: self.devices[index].enrolled.officer,
@@ -529,12 +563,11 @@ impl World<'_> {
             kind,
             log,
             context,
-            entry: stored.entry,
-            token: word,
+            entry,
+            token,
             poison,
         })));
         self.agent_hears_of_write(index);
-        Some(written)
     }
 
     fn write_refused(&mut self, index: usize, record: Option<RecordId>, error: &LedgerError) {
