@@ -1,7 +1,7 @@
 //! Planted bugs: defects that the simulator has to find, so that its word on the rest is worth something.
 //!
 //! Each stands at the place where the real mistake would be made. They are compiled in by `--cfg planted_bugs` alone, and
-//! then chosen by [`plant`], one at a time for the whole process; in any other build [`is_planted`] is a constant `false`.
+//! then chosen by `plant`, one at a time for the whole process; in any other build [`is_planted`] is a constant `false`.
 //! Holds the list and the choice, not the defects.
 
 #[cfg(planted_bugs)]
