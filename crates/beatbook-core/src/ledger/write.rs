@@ -14,9 +14,10 @@ use super::reissue::translate;
 use super::{
     Book, LedgerError, StoredEntry, book, head, revisions, save_book, save_entry, save_head, save_meta,
 };
+use crate::keys;
 use crate::merge::{Concurrency, Head, changes};
 use crate::planted::{Bug, is_planted};
-use crate::store::{Read, StoreError, Transaction};
+use crate::store::{Read, StoreError, Table, Transaction};
 
 /// What an officer saw when reading a record: goes with the amendment, and becomes its context.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,6 +187,8 @@ pub fn write(tx: &mut Transaction<'_>, draft: Draft) -> Result<Written, LedgerEr
         }
     };
     book.held = dot.counter;
+    // A copy of this store may have given the dot before, and issued what it wrote again: here the dot names this entry.
+    tx.remove(Table::Aliases, keys::entry(dot));
     save_entry(tx, dot, &own_entry(entry))?;
     if head.revisions.len() > 1 {
         save_head(tx, &head)?;

@@ -159,6 +159,51 @@ fn a_folder_copied_while_both_run_keeps_both_histories() {
     }
 }
 
+/// Invariant: a dot that a copy gave too, and issued again elsewhere, names here what was written here.
+#[test]
+fn what_is_written_under_a_dot_that_a_copy_issued_again_is_shown() {
+    for seed in 0..6 {
+        let (mut world, phone, record) = started(seed);
+        let bob = world.officer("PCSO", &["52/C02"]);
+        let reader = world.device(bob);
+        let copy = world.copy_device(phone);
+        for _ in 0..3 {
+            world.found(phone, "NOTE", "52/C02", "from the original");
+        }
+        world.found(copy, "NOTE", "52/C02", "the first of the copy");
+        world.sync(copy);
+        // The original's dots are taken: it issues all three notes again, and the copy hears of that.
+        world.sync(phone);
+        world.sync(phone);
+        world.sync(copy);
+        let later = world.found(copy, "NOTE", "52/C02", "written later by the copy");
+        world.dots_reused.clear();
+        let shown = world.head(copy, later).map(|head| texts(&head, SUBJECT));
+        assert_eq!(
+            shown,
+            Some(vec!["written later by the copy".to_owned()]),
+            "seed {seed}"
+        );
+        world.sync(copy);
+        world.sync(reader);
+        world
+            .amend(reader, later, vec![(PLACE, set("seen by the reader"))])
+            .unwrap();
+        world
+            .amend(reader, record, vec![(PLACE, set("seen too"))])
+            .unwrap();
+        world.heal();
+        let head = world.head(copy, later).unwrap();
+        assert_eq!(
+            texts(&head, SUBJECT),
+            ["written later by the copy"],
+            "seed {seed}"
+        );
+        assert_eq!(texts(&head, PLACE), ["seen by the reader"], "seed {seed}");
+        world.check_healed();
+    }
+}
+
 #[test]
 fn the_original_turns_up_after_its_reissue() {
     for seed in 0..6 {
