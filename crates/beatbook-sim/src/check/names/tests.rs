@@ -36,3 +36,20 @@ fn other_bytes_at_the_server_are_found() {
     assert_eq!(judged.unwrap_err().invariant, NAMES);
     assert_eq!(names.quiet(&mut trace, &world).unwrap_err().invariant, NAMES);
 }
+
+/// Invariant: what a copy was first to give is asked of whoever can be told of it, and of nobody else.
+#[test]
+fn another_entry_on_a_device_is_found_while_it_is_admitted() {
+    let mut world = World::new(1);
+    let before = world.devices[0].clone();
+    let one = world.found(0, "one");
+    world.sync(0);
+    world.devices[0] = before;
+    let two = world.found(0, "another");
+    assert_eq!(dot_of(&one), dot_of(&two));
+    let (mut names, mut trace) = (Names::default(), Trace::default());
+    assert_eq!(names.quiet(&mut trace, &world).unwrap_err().invariant, NAMES);
+    let enrolment = world.device(DeviceIndex(0)).enrolment;
+    world.out.insert(enrolment);
+    assert_eq!(names.quiet(&mut trace, &world), Ok(()));
+}
