@@ -53,7 +53,7 @@ pub(super) fn apply_feed(
         received_at_ms: 0,
     };
     let scope = &feed.cursor.scope;
-    let mut founded = BTreeSet::new();
+    let (mut founded, mut founded_elsewhere) = (BTreeSet::new(), BTreeSet::new());
     let left_out = usize::from(is_planted(Bug::CursorBeforeEntries) && env.seed[0] < 16);
     let named: BTreeSet<u16> = feed.items.iter().filter_map(part_named).collect();
     for (place, part) in (0_u16..).zip(feed.parts).skip(left_out) {
@@ -63,16 +63,18 @@ pub(super) fn apply_feed(
             continue;
         }
         let accepted = take_part(tx, env, part, intake, &mut fed)?;
-        let here = accepted
-            .founded
-            .into_iter()
-            .filter(|(_, scopes)| scopes.contains(scope));
-        founded.extend(here.map(|(record, _)| record));
+        for (record, scopes) in accepted.founded {
+            if scopes == core::slice::from_ref(scope) {
+                founded.insert(record);
+            } else {
+                founded_elsewhere.insert(record);
+            }
+        }
     }
     if matches!(scope, Scope::Beat { .. }) {
         // A record that was founded just now, in this scope by its own word, needs no look.
         for dot in entered.into_iter().filter(|dot| !founded.contains(dot)) {
-            enter(tx, dot, scope, &mut fed)?;
+            enter(tx, dot, scope, &mut founded_elsewhere, &mut fed)?;
         }
     }
     fed.changed.sort();
@@ -326,8 +328,15 @@ fn leave(
     Ok(())
 }
 
-/// An entry came by a scope: its record is of that scope, and no longer frozen.
-fn enter(tx: &mut Transaction<'_>, dot: Dot, scope: &Scope, fed: &mut Fed) -> Result<(), LedgerError> {
+/// An entry came by a scope: its record is of that scope, and no longer frozen. One of `founded_elsewhere` moved before it
+/// came here: it is of this scope alone, as nothing would ever say that it left the one that its founding entry names.
+fn enter(
+    tx: &mut Transaction<'_>,
+    dot: Dot,
+    scope: &Scope,
+    founded_elsewhere: &mut BTreeSet<RecordId>,
+    fed: &mut Fed,
+) -> Result<(), LedgerError> {
     let Some(stored) = entry(tx, dot)? else {
         return Ok(());
     };
@@ -337,8 +346,12 @@ fn enter(tx: &mut Transaction<'_>, dot: Dot, scope: &Scope, fed: &mut Fed) -> Re
     let Some(mut entered) = head(tx, revision.record())? else {
         return Ok(());
     };
-    if entered.scopes.contains(scope) && !entered.frozen {
+    let anew = founded_elsewhere.remove(&entered.record);
+    if entered.scopes.contains(scope) && !entered.frozen && !anew {
         return Ok(());
+    }
+    if anew {
+        entered.scopes.clear();
     }
     if core::mem::take(&mut entered.frozen) {
         fed.changed.push(entered.record);

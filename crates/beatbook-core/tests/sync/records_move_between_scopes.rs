@@ -63,6 +63,40 @@ fn whoever_reads_both_beats_keeps_the_record() {
     }
 }
 
+/// Invariant: a record that reached a reader by its second beat goes with that beat, whatever its founding entry names:
+/// the departure from the first was read before the record came, or took it away for a moment.
+#[test]
+fn a_record_that_moves_on_leaves_every_reader() {
+    for is_newcomer in [false, true] {
+        let mut world = World::new(6);
+        let ann = world.officer("PCSO", &["52/C02", "52/C03", "52/C04"]);
+        let bob = world.officer("PCSO", &["52/C02", "52/C03"]);
+        let phone = world.device(ann);
+        let record = world.found(phone, "CONTACT", "52/C02", "somebody");
+        world.sync(phone);
+        let reader = world.device(bob);
+        if !is_newcomer {
+            world.sync(reader);
+        }
+        world
+            .amend(phone, record, vec![(field::BEAT, set_code("52/C03"))])
+            .unwrap();
+        world.sync(phone);
+        world.sync(reader);
+        let moved = world.head(reader, record).expect("it is of a beat of the reader");
+        let scopes: Vec<String> = moved.scopes.iter().map(ToString::to_string).collect();
+        assert_eq!(scopes, ["52/C03"], "newcomer: {is_newcomer}");
+        world
+            .amend(phone, record, vec![(field::BEAT, set_code("52/C04"))])
+            .unwrap();
+        world.sync(phone);
+        world.sync(reader);
+        assert!(world.head(reader, record).is_none(), "newcomer: {is_newcomer}");
+        world.heal();
+        world.check_healed();
+    }
+}
+
 #[test]
 fn a_sensitive_marking_moves_it_to_sergeants_and_back() {
     let mut world = World::new(3);
