@@ -422,10 +422,15 @@ impl World<'_> {
         self.after(again, Event::Backup);
         let Some(store) = &self.server.store else { return };
         let mut bytes = Vec::new();
-        let Ok(report) = store.backup(&mut bytes, &mut |_| {}) else {
+        let made = store.backup(&mut bytes, &mut |_| {});
+        let contents = store.read(super::acted::contents);
+        if self.server.disk.is_dead() {
+            self.server_dies();
+            return;
+        }
+        let Ok(report) = made else {
             return;
         };
-        let contents = store.read(super::acted::contents);
         let proved = self.restored_aside(&bytes);
         let positions = match proved.map(|store| store.read(server_positions)) {
             Some(Ok(positions)) => positions,
