@@ -171,8 +171,12 @@ impl Rules {
                 field::LIFECYCLE,
                 &[Lifecycle::Checked.word(), Lifecycle::Restricted.word()],
             );
-        let lowers =
-            self.sensitive.contains(&revision.record()) && sets(field::MARKING, &[Marking::Official.word()]);
+        // Nothing was marked before its founding entry, which may come late: after a re-issue of it and what followed that.
+        let lowers = revision
+            .header
+            .record
+            .is_some_and(|record| self.sensitive.contains(&record))
+            && sets(field::MARKING, &[Marking::Official.word()]);
         !judges && !lowers
     }
 }
@@ -207,3 +211,6 @@ fn is_sensitive(read: &dyn Read, record: RecordId) -> Result<bool, StoreError> {
             .any(|(_, value)| matches!(value, Value::Code(code) if code.as_str() == Marking::OfficialSensitive.word()))
     }))
 }
+
+#[cfg(test)]
+mod tests;
