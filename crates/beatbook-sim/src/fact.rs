@@ -3,9 +3,10 @@
 //! A fact is told when it is true and durable, in the order in which things happen. Debug and Display show record data
 //! by length and short hash only.
 
+use beatbook_proto::frame::BookPosition;
 use beatbook_proto::{
     CloseCode, Cursor, Dot, EnrolmentId, Entry, EpochId, OfficerId, RecordId, ReplicaId, ReplicaKind,
-    RevisionKind, Verdict, VersionVector,
+    RevisionKind, SealHash, Verdict, VersionVector,
 };
 
 use crate::fault::FaultKind;
@@ -157,6 +158,13 @@ pub enum What {
     GivenUp {
         /// The device.
         device: DeviceIndex,
+    },
+    /// The server answered a device's greeting: this is durable there.
+    Greeted {
+        /// The device.
+        device: DeviceIndex,
+        /// Each of its books that both of them know.
+        books: Vec<Compared>,
     },
     /// Faults have stopped and links are good. What follows is what healing takes.
     HealingBegan,
@@ -331,14 +339,25 @@ pub struct Wrote {
     pub kind: RevisionKind,
     /// Book or trace.
     pub log: ReplicaKind,
-    /// What its author had read of the record; empty where it founds one.
+    /// What its author had read of the record, by its own word; empty where it founds one.
     pub context: VersionVector,
+    /// What the screen showed of the record from which it was written; empty where it founds one.
+    pub read: VersionVector,
     /// The bytes; header and body decode.
     pub entry: Entry,
     /// A text in the entry that is nowhere else in the world.
     pub token: String,
     /// True where the server's rules do not take it: it goes to quarantine.
     pub poison: bool,
+}
+
+/// A book as a device claimed it and as the server answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// The last sealed entry that the device claimed, and its seal.
+    pub claimed: (u64, SealHash),
+    /// What the server answered.
+    pub answered: BookPosition,
 }
 
 /// Why books were opened.

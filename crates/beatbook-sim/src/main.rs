@@ -25,10 +25,12 @@ fn main() -> ExitCode {
     } else if args.list_invariants {
         list_invariants();
         true
+    } else if let (true, Some(seed)) = (args.planted, args.seed) {
+        one_planted(&args, seed)
     } else if args.planted {
         planted_bugs(&args)
     } else if let Some(seed) = args.seed {
-        one(&args, seed)
+        one(&args, Plan::from_seed(seed, args.size).with(&args.overrides()))
     } else {
         many(&args)
     };
@@ -102,7 +104,7 @@ struct Args {
     /// Plant each known defect, and run seeds until it is found (needs a build with --cfg planted_bugs)
     #[arg(long)]
     planted: bool,
-    /// With --planted: these defects alone, parted by commas
+    /// With --planted: these defects alone, parted by commas; with --seed as well, the story of that seed under the first
     #[arg(long, value_delimiter = ',')]
     bugs: Vec<String>,
     /// With --planted: most seeds for one defect
@@ -176,9 +178,19 @@ fn many(args: &Args) -> bool {
     summary.is_sound()
 }
 
-/// One seed, with its story.
-fn one(args: &Args, seed: u64) -> bool {
-    let plan = Plan::from_seed(seed, args.size).with(&args.overrides());
+/// One seed as the hunt runs it, with its story.
+fn one_planted(args: &Args, seed: u64) -> bool {
+    match planted::plant(&hunt_of(args), seed) {
+        Ok(plan) => one(args, plan),
+        Err(error) => {
+            eprintln!("error: {error}");
+            false
+        }
+    }
+}
+
+/// One world, with its story.
+fn one(args: &Args, plan: Plan) -> bool {
     println!("{plan}");
     let mut story = Story::of(args.lines);
     let outcome = run::one(&plan, &mut [&mut story]);
@@ -220,15 +232,18 @@ fn tell(args: &Args, seed: u64) {
     }
 }
 
-fn planted_bugs(args: &Args) -> bool {
-    let hunt = Hunt {
+fn hunt_of(args: &Args) -> Hunt {
+    Hunt {
         bugs: args.bugs.clone(),
         start: args.start,
         seeds_max: args.seeds_max,
         threads: args.threads,
         overrides: args.overrides(),
-    };
-    match planted::hunt(&hunt, &mut |trophy| println!("{trophy}")) {
+    }
+}
+
+fn planted_bugs(args: &Args) -> bool {
+    match planted::hunt(&hunt_of(args), &mut |trophy| println!("{trophy}")) {
         Ok(trophies) => {
             let found = trophies.iter().filter(|trophy| trophy.is_found()).count();
             if args.json {

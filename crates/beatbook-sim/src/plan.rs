@@ -177,6 +177,18 @@ impl Plan {
         self
     }
 
+    /// The plan with at least so many devices, each of an officer of its own as far as the proportions go.
+    pub fn with_devices(mut self, least: usize) -> Self {
+        if self.devices.len() < least {
+            let mut random = Random::new(self.seed, "more officers");
+            self.officers = officers(&mut random, least, self.beats.len());
+            self.devices = (0..least)
+                .map(|index| device(self.seed, index, self.officers.len(), self.size))
+                .collect();
+        }
+        self
+    }
+
     /// True if a kind of fault is in this world.
     pub fn has(&self, kind: FaultKind) -> bool {
         self.faults.contains(&kind)
@@ -186,6 +198,12 @@ impl Plan {
     pub fn device_days(&self) -> u64 {
         let worked = |device: &DevicePlan| u64::from(self.days.saturating_sub(device.first_day).max(1));
         self.devices.iter().map(worked).sum()
+    }
+
+    /// Events after which the world is not one that comes to rest: many times what its work, its faults and its healing
+    /// take.
+    pub fn events_bound(&self) -> u64 {
+        EVENTS_FREE + EVENTS_PER_DEVICE_DAY * self.device_days()
     }
 
     /// The fault-atlas rule and the second mode draw on different faults.
@@ -285,6 +303,11 @@ fn swarm(random: &mut Random) -> BTreeSet<FaultKind> {
     }
     kinds
 }
+
+/// Events of any world, however small: healing takes rounds whether anybody worked or not.
+const EVENTS_FREE: u64 = 20_000;
+/// Events that a device-day can give rise to at the very most.
+const EVENTS_PER_DEVICE_DAY: u64 = 12_000;
 
 /// When every world begins: Monday 23 March 2026, 00:00 UTC, six days before the clocks change.
 pub const BEGINS_AT_MS: i64 = 1_774_224_000_000;

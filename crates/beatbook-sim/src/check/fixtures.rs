@@ -267,6 +267,7 @@ impl World {
             record: written.record,
             kind,
             log: ReplicaKind::Book,
+            read: context.clone(),
             context,
             entry: stored.entry,
             token: format!("canary-{}-{}", device, written.dot.counter),

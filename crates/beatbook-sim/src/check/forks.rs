@@ -8,7 +8,7 @@ use beatbook_proto::{Cursor, EpochId, Hash, OfficerId, Scope};
 
 use super::invariants::FORKS;
 use super::{Check, Trace, broken, unreadable};
-use crate::fact::{DeviceIndex, Fact, OpenedWhy, Site, What};
+use crate::fact::{Compared, DeviceIndex, Fact, OpenedWhy, Site, What};
 use crate::fault::{FaultKind, Subject};
 use crate::observe::{Violation, WorldView};
 
@@ -63,6 +63,10 @@ impl Check for Forks {
                 self.causes.insert(*device);
             }
             What::BooksOpened { device, why, .. } => return self.opened(*device, *why, trace),
+            What::Greeted { device, books } => {
+                trace.ask(FORKS, books.len() as u64);
+                return books.iter().try_for_each(|book| parted(*device, book));
+            }
             What::Forked { device, .. } => {
                 trace.ask(FORKS, 1);
                 self.owing.remove(device);
@@ -178,6 +182,24 @@ impl Forks {
         }
         Ok(())
     }
+}
+
+/// A server that holds more of a book than its device, or another seal at the same end, says so at the greeting: else
+/// the device writes on under dots that are taken.
+fn parted(device: DeviceIndex, book: &Compared) -> Result<(), Violation> {
+    let (counter, seal) = book.claimed;
+    let claim = &book.answered.claim;
+    let parts = claim.counter > counter || (claim.counter == counter && counter > 0 && claim.seal != seal);
+    if parts && !book.answered.forked {
+        return broken(
+            FORKS,
+            format!(
+                "{device} claims {}/{counter}, the server holds another history of it up to {} and does not say so",
+                claim.replica, claim.counter
+            ),
+        );
+    }
+    Ok(())
 }
 
 /// The feed hash at a position, by walking the feed's rows.

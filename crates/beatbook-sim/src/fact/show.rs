@@ -100,14 +100,6 @@ impl fmt::Display for What {
                     Dots(dots)
                 )
             }
-            Self::Forked { device, replicas } => {
-                write!(
-                    f,
-                    "{device}: the server knows another history of {} books",
-                    replicas.len()
-                )
-            }
-            Self::GivenUp { device } => write!(f, "{device}: given up"),
             Self::HealingBegan => f.write_str("HEALING: faults have stopped"),
             other => other.fmt_rest(f),
         }
@@ -184,6 +176,22 @@ impl What {
 
     fn fmt_last(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Forked { device, replicas } => {
+                write!(
+                    f,
+                    "{device}: the server knows another history of {} books",
+                    replicas.len()
+                )
+            }
+            Self::GivenUp { device } => write!(f, "{device}: given up"),
+            Self::Greeted { device, books } => {
+                let forked = books.iter().filter(|book| book.answered.forked).count();
+                write!(f, "server: greets {device}, knows {} of its books", books.len())?;
+                match forked {
+                    0 => Ok(()),
+                    forked => write!(f, " and another history of {forked}"),
+                }
+            }
             Self::RunAccepted {
                 session,
                 device,

@@ -3,6 +3,20 @@
 use super::*;
 
 #[test]
+fn a_plan_with_more_devices_keeps_the_rest_and_has_an_officer_for_each() {
+    let plan = (0..)
+        .map(|seed| Plan::from_seed(seed, Size::Small))
+        .find(|plan| plan.devices.len() == 2);
+    let plan = plan.unwrap();
+    assert_eq!(plan.clone().with_devices(2), plan);
+    let more = plan.clone().with_devices(5);
+    assert_eq!((more.devices.len(), more.officers.len()), (5, 4));
+    assert_eq!((&more.faults, more.days), (&plan.faults, plan.days));
+    assert!(more.devices.iter().all(|device| device.officer < 4));
+    assert!(more.events_bound() > plan.events_bound());
+}
+
+#[test]
 fn small_plans_have_three_device_days_in_the_mean() {
     let seeds = 4_000;
     let total: u64 = (0..seeds)

@@ -30,6 +30,8 @@ pub(super) struct TrueOfficer {
     pub(super) role: String,
     /// As indexes into the beats of the plan.
     pub(super) beats: BTreeSet<usize>,
+    /// Every beat that the officer was ever posted to.
+    had: BTreeSet<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,6 +52,7 @@ impl Truth {
                 collar: format!("{}", 7001 + index),
                 role: officer.role.to_owned(),
                 beats: officer.beats.iter().copied().collect(),
+                had: BTreeSet::new(),
             });
         Self {
             beats: plan.beats.clone(),
@@ -133,6 +136,22 @@ impl TrueOfficer {
                 added_at_ms: 0,
             },
         )?;
+        let former: Result<Vec<Code>, _> = self
+            .had
+            .difference(&self.beats)
+            .map(|beat| code(&beats[*beat]))
+            .collect();
+        let former = former?;
+        if !self.had.is_empty() {
+            // Over for whatever clock the server shows, and still in the register.
+            let ended = Posting {
+                officer: self.id,
+                beats: former,
+                from_ms: ENDED_MS,
+                until_ms: Some(ENDED_MS + 1),
+            };
+            register::put(tx, &ended)?;
+        }
         let beats: Result<Vec<Code>, _> = self.beats.iter().map(|beat| code(&beats[*beat])).collect();
         // Open on both ends: which clock the server shows decides nothing.
         let posting = Posting {
@@ -195,6 +214,7 @@ impl World<'_> {
     pub(super) fn post(&mut self, officer: usize, beats: BTreeSet<usize>) {
         let before = self.truth.clone();
         let row = &mut self.truth.officers[officer];
+        row.had.extend(&row.beats);
         row.beats = beats;
         let (officer, beats) = (
             row.id,
@@ -220,3 +240,6 @@ impl World<'_> {
         );
     }
 }
+
+/// Long before any time that a clock can show.
+const ENDED_MS: i64 = i64::MIN / 2;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use beatbook_core::ledger::{self, LedgerError};
 use beatbook_core::server::{self, ServerOp, ServerReply};
 use beatbook_core::store::{Durable, Read, StoreError, Transaction};
+use beatbook_proto::frame::{Hello, Welcome};
 use beatbook_proto::{EnrolmentId, EpochId, PublicKey, ReplicaId, Signer, SigningKey, Standing, Verdict};
 use beatbook_server::policy::{self, Desk};
 use beatbook_store_sled::{AnchorPlace, Job, OpenError, Solo, Store, Unlock};
@@ -15,7 +16,7 @@ use super::register::Truth;
 use super::{Event, World, session_index};
 use crate::clock::Clock;
 use crate::disk::{Image, Loss, SimDisk};
-use crate::fact::{DeviceIndex, Site, What};
+use crate::fact::{Compared, DeviceIndex, Site, What};
 use crate::fault::FaultKind;
 use crate::mark::Mark;
 use crate::random::Random;
@@ -240,7 +241,11 @@ impl World<'_> {
                 }
             }
             (ServerReply::PartAccepted(grown), _) => self.news += u64::from(!grown.is_empty()),
-            (ServerReply::Greeted(greeted), _) => {
+            (ServerReply::Greeted(greeted), op) => {
+                if let (Some(device), ServerOp::Greet { hello, .. }) = (device, op) {
+                    let books = compared(hello, &greeted.welcome);
+                    self.tell(What::Greeted { device, books });
+                }
                 let epoch = greeted.welcome.epoch;
                 if self.server.epoch.replace(epoch) != Some(epoch) {
                     self.news += 1;
@@ -500,6 +505,22 @@ impl World<'_> {
         self.server.harmed = false;
         self.mint_epoch() && self.write_register().is_some()
     }
+}
+
+/// The books of a greeting, each as it was claimed and as it was answered.
+fn compared(hello: &Hello, welcome: &Welcome) -> Vec<Compared> {
+    let answered = welcome.books.iter();
+    let both = answered.filter_map(|answered| {
+        let claim = hello
+            .books
+            .iter()
+            .find(|claim| claim.replica == answered.claim.replica)?;
+        Some(Compared {
+            claimed: (claim.counter, claim.seal),
+            answered: answered.clone(),
+        })
+    });
+    both.collect()
 }
 
 /// How far each book is held, its last entry read.

@@ -11,6 +11,7 @@ use beatbook_core::store::{StoreError, Transaction};
 use beatbook_proto::track::TrackPoint;
 use beatbook_proto::{
     Entry, FieldId, FieldOp, Point, RecordId, ReplicaKind, RevisionKind, RunSecret, Text, Value,
+    VersionVector,
 };
 use beatbook_records::build::{
     Breadcrumb, Contact, Note, Op, Remark, Segment, Setting, Shift, Signature, Stop, Strike, remark_ops,
@@ -487,6 +488,7 @@ impl World<'_> {
     fn write(&mut self, index: usize, writing: Writing) -> Option<Written> {
         let Writing { draft, word, poison } = writing;
         let record = draft.token.as_ref().map(|token| token.record);
+        let read = draft.token.as_ref().map(|token| token.vector.clone());
         let (kind, log) = (draft.kind, draft.log);
         let signs = kind == RevisionKind::SIGN;
         let secret: [u8; 32] = self.devices[index].random.bytes();
@@ -537,7 +539,14 @@ impl World<'_> {
             );
             return None;
         };
-        self.acknowledge(index, &written, stored.entry, (kind, log), (word, poison));
+        self.acknowledge(
+            index,
+            &written,
+            stored.entry,
+            (kind, log),
+            read.unwrap_or_default(),
+            (word, poison),
+        );
         Some(written)
     }
 
@@ -548,6 +557,7 @@ impl World<'_> {
         written: &Written,
         entry: Entry,
         (kind, log): (RevisionKind, ReplicaKind),
+        read: VersionVector,
         (token, poison): (String, bool),
     ) {
         let device = DeviceIndex(index);
@@ -563,6 +573,7 @@ impl World<'_> {
             kind,
             log,
             context,
+            read,
             entry,
             token,
             poison,

@@ -2,7 +2,8 @@
 
 use super::super::fixtures::{World, dot_of, tell};
 use super::*;
-use beatbook_proto::{Cursor, ReplicaId};
+use beatbook_proto::frame::{BookClaim, BookPosition};
+use beatbook_proto::{Cursor, ReplicaId, ReplicaKind};
 
 fn judge(world: &World, facts: &[Fact]) -> Result<(), &'static str> {
     let (mut check, mut trace) = (Forks::default(), Trace::default());
@@ -116,4 +117,43 @@ fn a_feed_that_begins_again_in_one_epoch_is_found() {
     };
     assert_eq!(judge(&world, &[kept(0), kept(0)].concat()), Ok(()));
     assert_eq!(judge(&world, &[kept(0), kept(1)].concat()), Err(FORKS));
+}
+
+#[test]
+fn another_history_that_is_not_told_at_the_greeting_is_found() {
+    let world = World::new(1);
+    let seal = |byte| Hash([byte; 32]);
+    let greeted = |claimed, (counter, seal), forked| {
+        let claim = BookClaim {
+            replica: ReplicaId::default(),
+            counter,
+            seal,
+            kind: ReplicaKind::Book,
+        };
+        let answered = BookPosition {
+            claim,
+            secured: 0,
+            label: None,
+            forked,
+        };
+        world.fact(What::Greeted {
+            device: DeviceIndex(0),
+            books: vec![Compared { claimed, answered }],
+        })
+    };
+    let sound = [
+        greeted((4, seal(1)), (4, seal(1)), false),
+        greeted((4, seal(1)), (2, seal(2)), false),
+        greeted((4, seal(1)), (6, seal(2)), true),
+    ];
+    for fact in sound {
+        assert_eq!(judge(&world, &[fact]), Ok(()));
+    }
+    let silent = [
+        greeted((4, seal(1)), (6, seal(2)), false),
+        greeted((4, seal(1)), (4, seal(2)), false),
+    ];
+    for fact in silent {
+        assert_eq!(judge(&world, &[fact]), Err(FORKS));
+    }
 }
