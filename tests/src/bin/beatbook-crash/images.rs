@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Instant;
 
 use beatbook_tests::{Seed, copy_folder};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::check::{self, Found, Outcome, Promised};
 use crate::disk::{Disk, Flaw, Keeps};
@@ -117,21 +117,24 @@ fn report(args: &Args, seed: u64, tallies: &[(Name, Tally)], seconds: f64) -> Re
     let of = |outcome| whole.outcomes.get(&outcome).copied().unwrap_or(0);
     let per_second = images as f64 / seconds.max(0.001);
     let is_good = whole.outcomes.keys().all(|outcome| outcome.is_good());
+    let summary = format!(
+        "{images} images of {} workloads, {per_second:.0} images/s, {} rebuilt, {} wrong, {} unopenable, {} lost",
+        tallies.len(),
+        whole.rebuilt,
+        of(Outcome::Wrong),
+        of(Outcome::Unopenable),
+        of(Outcome::Lost)
+    );
     if let Some(path) = &args.json {
-        let workloads: Vec<_> = tallies
-            .iter()
-            .map(|(name, tally)| {
-                json!({
-                    "workload": name.word(), "events": tally.events, "images": tally.images(),
-                    "absent": tally.of(Outcome::Absent), "rebuilt": tally.rebuilt, "lost": tally.of(Outcome::Lost),
-                    "wrong": tally.of(Outcome::Wrong), "unopenable": tally.of(Outcome::Unopenable),
-                })
-            })
-            .collect();
+        let command = format!("cargo xtask crash --images {} --seed {seed}", args.images);
         let told = json!({
-            "command": "crash --images", "seed": seed, "images": images, "workloads": workloads,
-            "rebuilt": whole.rebuilt, "lost": of(Outcome::Lost), "wrong": of(Outcome::Wrong),
-            "unopenable": of(Outcome::Unopenable), "images_per_second": per_second, "passed": is_good,
+            "name": "images", "command": command, "passed": is_good, "seconds": seconds.round() as u64,
+            "summary": summary,
+            "figures": {
+                "images": images, "rebuilt": whole.rebuilt, "lost": of(Outcome::Lost),
+                "wrong": of(Outcome::Wrong), "unopenable": of(Outcome::Unopenable),
+            },
+            "tables": [table(tallies)],
         });
         fs::write(path, format!("{told:#}\n")).map_err(|error| format!("{}: {error}", path.display()))?;
     }
@@ -141,15 +144,32 @@ fn report(args: &Args, seed: u64, tallies: &[(Name, Tally)], seconds: f64) -> Re
             args.images
         );
     }
-    println!(
-        "{images} images of {} workloads, {per_second:.0} images/s, {} rebuilt, {} wrong, {} unopenable, {} lost",
-        tallies.len(),
-        whole.rebuilt,
-        of(Outcome::Wrong),
-        of(Outcome::Unopenable),
-        of(Outcome::Lost)
-    );
+    println!("{summary}");
     Ok(is_good)
+}
+
+/// The figures of each workload, as the page of reliability reads them.
+fn table(tallies: &[(Name, Tally)]) -> Value {
+    let rows: Vec<Value> = tallies
+        .iter()
+        .map(|(name, tally)| {
+            json!([
+                name.word(),
+                tally.events,
+                tally.images(),
+                tally.of(Outcome::Absent),
+                tally.rebuilt,
+                tally.of(Outcome::Lost),
+                tally.of(Outcome::Wrong),
+                tally.of(Outcome::Unopenable),
+            ])
+        })
+        .collect();
+    json!({
+        "title": "by workload",
+        "columns": ["workload", "events", "images", "absent", "rebuilt", "lost", "wrong", "unopenable"],
+        "rows": rows,
+    })
 }
 
 impl Tally {

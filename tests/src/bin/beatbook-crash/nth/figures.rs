@@ -54,12 +54,17 @@ pub fn report(args: &Args, tallies: &[(Name, Kind, Tally)], seconds: f64) -> Res
     let mut whole = Tally::default();
     let mut rows = Vec::new();
     for (name, kind, tally) in tallies {
-        rows.push(json!({
-            "workload": name.word(), "fault": kind.word(), "calls": tally.calls, "cases": tally.cases(),
-            "went_on": tally.of(Took::WentOn), "refused": tally.of(Took::Refused),
-            "reopened": tally.of(Took::Reopened), "not_reached": tally.of(Took::NotReached),
-            "failed": tally.of(Took::Failed),
-        }));
+        rows.push(json!([
+            name.word(),
+            kind.word(),
+            tally.calls,
+            tally.cases(),
+            tally.of(Took::WentOn),
+            tally.of(Took::Refused),
+            tally.of(Took::Reopened),
+            tally.of(Took::NotReached),
+            tally.of(Took::Failed),
+        ]));
         whole.calls += tally.calls;
         for (took, count) in &tally.took {
             *whole.took.entry(*took).or_default() += count;
@@ -88,14 +93,7 @@ pub fn report(args: &Args, tallies: &[(Name, Kind, Tally)], seconds: f64) -> Res
     }
     println!("{}", line("all", "all", &whole));
     let failed = whole.of(Took::Failed);
-    if let Some(path) = &args.json {
-        let told = json!({
-            "command": "crash --nth", "seed": args.seed, "every": args.every, "cases": whole.cases(),
-            "failed": failed, "table": rows, "seconds": seconds, "passed": failed == 0,
-        });
-        fs::write(path, format!("{told:#}\n")).map_err(|error| format!("{}: {error}", path.display()))?;
-    }
-    println!(
+    let summary = format!(
         "{} cases of {} calls, {} went on, {} refused, {} reopened, {failed} failed",
         whole.cases(),
         whole.calls,
@@ -103,8 +101,34 @@ pub fn report(args: &Args, tallies: &[(Name, Kind, Tally)], seconds: f64) -> Res
         whole.of(Took::Refused),
         whole.of(Took::Reopened),
     );
+    if let Some(path) = &args.json {
+        let told = json!({
+            "name": "nth",
+            "command": format!("cargo xtask crash --nth -- --every {} --seed {}", args.every, args.seed),
+            "passed": failed == 0,
+            "seconds": seconds.round() as u64,
+            "summary": summary,
+            "figures": { "cases": whole.cases(), "calls": whole.calls, "failed": failed },
+            "tables": [{ "title": "by workload and fault", "columns": COLUMNS, "rows": rows }],
+        });
+        fs::write(path, format!("{told:#}\n")).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    println!("{summary}");
     Ok(failed == 0)
 }
+
+/// What the page of reliability calls the figures of a row.
+const COLUMNS: [&str; 9] = [
+    "workload",
+    "fault",
+    "calls",
+    "cases",
+    "went on",
+    "refused",
+    "reopened",
+    "not reached",
+    "failed",
+];
 
 impl Kind {
     /// The name as the command line has it.
