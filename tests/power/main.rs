@@ -41,7 +41,7 @@ fn crash(args: &[&str]) -> Run {
 impl Run {
     /// A figure.
     fn count(&self, name: &str) -> u64 {
-        self.figures[name]
+        self.figures["figures"][name]
             .as_u64()
             .unwrap_or_else(|| panic!("no figure {name}: {}", self.told))
     }
