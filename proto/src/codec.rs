@@ -3,10 +3,13 @@
 //! Varint little-endian bincode 2 over serde. Decoding reads a slice that is already in memory, refuses
 //! trailing bytes, and takes memory only for what the slice really holds.
 
+use std::cell::RefCell;
 use std::io::{Read, Write};
 
 use serde::de::{Deserialize, DeserializeSeed};
 use serde::ser::Serialize;
+use zstd::bulk::Compressor;
+use zstd::zstd_safe::{DCtx, ResetDirective};
 
 use crate::limits::{UNPACK_RATIO_MAX, UNPACKED_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
 
@@ -64,7 +67,14 @@ pub fn decode_seed<'de, S: DeserializeSeed<'de>>(seed: S, bytes: &'de [u8]) -> R
 /// What packs better than [`UNPACK_RATIO_MAX`] is packed again in short blocks, so that a reader's
 /// limit on the ratio refuses nothing honest (R-FRM-4). Empty if the library fails.
 pub fn pack(bytes: &[u8]) -> Vec<u8> {
-    let packed = zstd::bulk::compress(bytes, LEVEL).unwrap_or_default();
+    let packed = COMPRESSOR.with_borrow_mut(|kept| {
+        let compressor = match kept {
+            Some(compressor) => compressor,
+            None => kept.insert(Compressor::new(LEVEL)?),
+        };
+        compressor.compress(bytes)
+    });
+    let packed = packed.unwrap_or_default();
     if packed.len().saturating_mul(UNPACK_RATIO_MAX) >= bytes.len() {
         packed
     } else {
@@ -75,14 +85,25 @@ pub fn pack(bytes: &[u8]) -> Vec<u8> {
 /// Decompresses one zstd frame that fills `bytes`, stopping at the limits on size, ratio and window
 /// (R-LIM-3, R-FRM-4).
 pub fn unpack(bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
-    let damaged = |_| CodecError::Unpack;
     if bytes.is_empty() {
         return Err(CodecError::Unpack);
     }
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        let context = match kept {
+            Some(context) => context,
+            None => kept.insert(DCtx::try_create().ok_or(CodecError::Unpack)?),
+        };
+        // Bytes that were damaged leave a context in the middle of a frame, and with the window of their length.
+        let fresh = context.reset(ResetDirective::SessionAndParameters);
+        fresh.map_err(|_| CodecError::Unpack)?;
+        unpack_with(context, bytes)
+    })
+}
+
+fn unpack_with(context: &mut DCtx<'static>, bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
+    let damaged = |_| CodecError::Unpack;
     let max = UNPACKED_BYTES_MAX.min(bytes.len().saturating_mul(UNPACK_RATIO_MAX));
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)
-        .map_err(damaged)?
-        .single_frame();
+    let mut decoder = zstd::stream::read::Decoder::with_context(bytes, context).single_frame();
     decoder.window_log_max(window_log(max)).map_err(damaged)?;
     let mut unpacked = Vec::new();
     let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
@@ -119,6 +140,12 @@ fn whole<T>(bytes: &[u8], decoded: Result<(T, usize), bincode::error::DecodeErro
         0 => Ok(value),
         left => Err(CodecError::Trailing(left)),
     }
+}
+
+thread_local! {
+    // Making a context costs more than packing a small frame with it.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static DECOMPRESSOR: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
 }
 
 const CONFIG: bincode::config::Configuration = bincode::config::standard();
