@@ -55,6 +55,8 @@ pub use revision::{
     Body, ClockSource, Entry, Header, Opening, Original, ReplicaKind, Revision, RevisionKind, Stamp,
 };
 pub use run::{Part, Proof, ProofError, Run, VerifiedEntry, VerifiedRun};
+#[cfg(feature = "remember-verified")]
+pub use seal::RememberVerified;
 pub use seal::{
     Algorithm, PublicKey, Receipt, ReceiptClaim, Seal, SealClaim, SealHash, Signature, SignatureError,
     Signer, SigningKey, Standing, Verdict,

@@ -13,6 +13,12 @@ use crate::ids::{EpochId, ReplicaId};
 use crate::limits::{KEY_BYTES_MAX, RUN_ENTRIES_MAX, SIGNATURE_BYTES_MAX};
 use crate::merkle::Hash;
 
+#[cfg(feature = "remember-verified")]
+mod remembered;
+
+#[cfg(feature = "remember-verified")]
+pub use remembered::RememberVerified;
+
 /// The hash that names a seal.
 pub type SealHash = Hash;
 
@@ -164,6 +170,15 @@ impl PublicKey {
         if self.algorithm != signature.algorithm {
             return Err(SignatureError::Signature);
         }
+        #[cfg(feature = "remember-verified")]
+        return remembered::once(self, message, signature, || {
+            self.verify_signature(message, signature)
+        });
+        #[cfg(not(feature = "remember-verified"))]
+        self.verify_signature(message, signature)
+    }
+
+    fn verify_signature(&self, message: &[u8], signature: &Signature) -> Result<(), SignatureError> {
         match self.algorithm {
             Algorithm::P256 => {
                 // One spelling a key: a second form of a point would be another key to compare by bytes.

@@ -7,6 +7,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+use beatbook_proto::RememberVerified;
+
 use crate::check::Checks;
 use crate::ended::Ended;
 use crate::hash::TraceHash;
@@ -118,6 +120,7 @@ impl Campaign {
 /// Runs one world with every checker, and whoever else wants to see it.
 pub fn one(plan: &Plan, others: &mut [&mut dyn Observer]) -> Outcome {
     let began = CoreTime::now();
+    let _verified = RememberVerified::begin();
     let mut checks = Checks::default();
     let mut hash = TraceHash::default();
     let ran = catch_unwind(AssertUnwindSafe(|| {
