@@ -146,7 +146,7 @@ const SEARCHES: &[(&str, &[&str], &[&str])] = &[
     (
         "sim",
         &["crates/beatbook-sim"],
-        &["xtask", "sim", "--seeds", "600"],
+        &["xtask", "sim", "--seeds", "2000"],
     ),
     ("images", &[CRASH], &["xtask", "crash", "--images", "300"]),
     (

@@ -61,7 +61,7 @@ pub(crate) fn command(tree: &Tree, args: &Args) -> io::Result<bool> {
     ];
     let mut build = build.to_vec();
     build.extend(["--bin", "beatbook-crash"]);
-    if !run::shown(run::cargo(tree, &build))? {
+    if !run::shown(run::tuned(tree, &build))? {
         return Ok(false);
     }
     let words = args.words();
@@ -75,7 +75,7 @@ pub(crate) fn command(tree: &Tree, args: &Args) -> io::Result<bool> {
     ];
     started.extend(["--bin", "beatbook-crash", "--"]);
     started.extend(words.iter().map(String::as_str));
-    run::shown(run::cargo(tree, &started))
+    run::shown(run::tuned(tree, &started))
 }
 
 impl Args {

@@ -266,7 +266,7 @@ fn build(tree: &Tree) -> Result<PathBuf, Error> {
         "--message-format",
         "json-render-diagnostics",
     ];
-    let mut command = run::cargo(tree, &args);
+    let mut command = run::tuned(tree, &args);
     let own = std::env::current_exe().map_err(Error::Start)?;
     command.env("RUSTC_WORKSPACE_WRAPPER", own).env(INSTRUMENT, "1");
     let output = command.stderr(Stdio::inherit()).output().map_err(Error::Start)?;

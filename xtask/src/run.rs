@@ -23,6 +23,22 @@ pub(crate) fn cargo(tree: &Tree, args: &[&str]) -> Command {
     command
 }
 
+/// A cargo command that builds with the profile `sim` for this very machine: half of a simulated day is ciphers, whose vector
+/// code is only then compiled into them. Everything of that profile is built alike, so that it is built once.
+pub(crate) fn tuned(tree: &Tree, args: &[&str]) -> Command {
+    let mut command = cargo(tree, args);
+    command.env("RUSTFLAGS", flags(&[]));
+    command
+}
+
+/// The compiler's flags of [`tuned`], with others.
+pub(crate) fn flags(others: &[&str]) -> String {
+    let given = env::var("RUSTFLAGS").unwrap_or_default();
+    let mut flags = vec![given.as_str(), "-C target-cpu=native"];
+    flags.extend(others);
+    flags.join(" ").trim().to_owned()
+}
+
 /// Runs a command with its output shown; `true` when it succeeded.
 pub(crate) fn shown(mut command: Command) -> io::Result<bool> {
     Ok(command.status()?.success())

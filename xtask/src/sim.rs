@@ -8,15 +8,13 @@ use crate::tree::Tree;
 
 /// Runs the simulator; `true` when no seed failed. What it says, it says itself.
 pub(crate) fn command(tree: &Tree, args: &[OsString]) -> Result<bool, Error> {
-    let mut command = run::cargo(
+    let mut command = run::tuned(
         tree,
         &["run", "--quiet", "--profile", "sim", "--package", "beatbook-sim"],
     );
     if args.iter().any(|arg| arg == "--planted") {
         // Into a folder of its own: no other build must ever hold a defect.
-        let mut flags = std::env::var("RUSTFLAGS").unwrap_or_default();
-        flags.push_str(" --cfg planted_bugs");
-        command.env("RUSTFLAGS", flags.trim());
+        command.env("RUSTFLAGS", run::flags(&["--cfg planted_bugs"]));
         command
             .arg("--target-dir")
             .arg(tree.root().join("target/planted"));
