@@ -9,27 +9,35 @@ pub(crate) fn entry(dot: Dot) -> Vec<u8> {
     dot.key().to_vec()
 }
 
+/// Length of [`entry`].
+pub(crate) const ENTRY_BYTES: usize = 24;
+
+/// Key of a stretch of entries: its last entry, then the counter of its first.
+pub(crate) fn stretch(last: Dot, first: u64) -> Vec<u8> {
+    let mut key = entry(last);
+    key.extend_from_slice(&first.to_be_bytes());
+    key
+}
+
+/// The key right after a key.
+pub(crate) fn next(mut key: Vec<u8>) -> Vec<u8> {
+    key.push(0);
+    key
+}
+
 /// Key of a book, and prefix of its entries, seals and receipts.
 pub(crate) fn book(replica: ReplicaId) -> Vec<u8> {
     replica.as_bytes().to_vec()
 }
 
-/// Range of a replica's counters from `from` up to and with `to`.
-pub(crate) fn counters(replica: ReplicaId, from: u64, to: u64) -> (Vec<u8>, Vec<u8>) {
-    let end = match to.checked_add(1) {
-        Some(next) => entry(Dot {
-            replica,
-            counter: next,
-        }),
+/// Range of a replica's counters from `first` up to and with `last`, in tables under plain dots.
+pub(crate) fn counters(replica: ReplicaId, first: u64, last: u64) -> (Vec<u8>, Vec<u8>) {
+    let dot = |counter| Dot { replica, counter };
+    let end = match last.checked_add(1) {
+        Some(next) => entry(dot(next)),
         None => after(&book(replica)),
     };
-    (
-        entry(Dot {
-            replica,
-            counter: from,
-        }),
-        end,
-    )
+    (entry(dot(first)), end)
 }
 
 /// Key of a sealed part: replica, last entry of its seal, first entry held of it.

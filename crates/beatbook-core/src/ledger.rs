@@ -27,26 +27,29 @@ mod publish;
 mod read;
 mod reissue;
 mod seal;
+mod stretch;
 mod write;
 
 pub use accept::{Accepted, Check, CheckNothing, Intake};
-pub use gather::{FeedBatch, FeedReader, read_feed};
+pub use gather::{FeedBatch, FeedReader, Stretches, read_feed};
 pub use publish::{FeedEnd, FeedRecord, FeedStep, scopes_of};
 pub use read::{
     History, HistoryEntry, Status, book_named, books, heads, history, log, own_books, quarantined,
     record_name, status,
 };
-pub use seal::{PartRecord, book_part, next_run, seal_pending};
+pub use seal::{Founded, PartRecord, book_part, next_run, seal_pending};
+pub use stretch::entry;
 pub use write::{Draft, Identity, ReadToken, Written, open_books, void_or_refuse, write};
 
 pub(crate) use accept::{accept_entries, accept_run_entries, give_up, is_taken, quarantine_taken};
 pub(crate) use apart::{apart, displace, is_issued_again, keep_apart, original_of};
 pub(crate) use gather::FEED_STEPS_MAX;
-pub(crate) use publish::{feed_hash_at, feed_nonce_at, feed_sequence_at, publish};
+pub(crate) use publish::{feed_hash_at, feed_nonce_at, feed_sequence_at, publish, scopes_founded};
 pub(crate) use reissue::{alias, as_folded, fold_reissue, is_reissued};
 pub(crate) use seal::{
-    drop_other_seals, holding_part, is_known_seal, part_of, proof_of, put_part, seal_ending_at,
+    drop_other_seals, holding_part, is_known_seal, keep_leaves, part_of, proof_of, put_part, seal_ending_at,
 };
+pub(crate) use stretch::{each_held, remove_entry, save_entry};
 pub(crate) use write::{open_book, open_replicas};
 
 /// Why an operation on the ledger was refused. Nothing was written.
@@ -258,19 +261,6 @@ pub fn book(read: &dyn Read, replica: ReplicaId) -> Result<Option<Book>, StoreEr
 
 pub(crate) fn save_book(tx: &mut Transaction<'_>, book: &Book) -> Result<(), LedgerError> {
     save(tx, Table::Books, keys::book(book.replica()), book)
-}
-
-/// Reads an entry.
-pub fn entry(read: &dyn Read, dot: Dot) -> Result<Option<StoredEntry>, StoreError> {
-    load(read, Table::Entries, &keys::entry(dot))
-}
-
-pub(crate) fn save_entry(
-    tx: &mut Transaction<'_>,
-    dot: Dot,
-    stored: &StoredEntry,
-) -> Result<(), LedgerError> {
-    save(tx, Table::Entries, keys::entry(dot), stored)
 }
 
 /// Reads the merged state of a record.

@@ -16,7 +16,7 @@ use beatbook_proto::{
 use serde::{Deserialize, Serialize};
 
 use crate::keys;
-use crate::ledger::{self, Check, FeedEnd, FeedReader, LedgerError, book, save_book, save_meta};
+use crate::ledger::{self, Check, FeedEnd, FeedReader, LedgerError, Stretches, book, save_book, save_meta};
 use crate::planted::{Bug, is_planted};
 use crate::store::{Read, StoreError, Table, Transaction};
 
@@ -89,6 +89,10 @@ pub struct FeedRequest {
     pub own_sequence: u64,
     /// Books introduced in this session.
     pub introduced: BTreeSet<ReplicaId>,
+    /// The scopes granted.
+    pub granted: BTreeSet<Scope>,
+    /// What was sent in this session in whole runs, and is held still.
+    pub sent: Stretches,
 }
 
 /// The reply to a [`ServerOp`].
@@ -141,6 +145,8 @@ pub struct FeedStretch {
     pub to: FeedEnd,
     /// The server's sequence number of its last step.
     pub sequence: u64,
+    /// Runs that it carries whole: their book, first and last entry.
+    pub whole: Vec<(ReplicaId, u64, u64)>,
 }
 
 /// One unbroken life of the log, and the lives before it.
@@ -198,6 +204,8 @@ pub fn read_stretch(
         from: request.from,
         holds: &holds,
         introduced: &request.introduced,
+        granted: &request.granted,
+        sent: &request.sent,
     };
     let batch = ledger::read_feed(read, &reader)?;
     if batch.items.is_empty() {
@@ -226,6 +234,7 @@ pub fn read_stretch(
         feed,
         to: batch.to,
         sequence: batch.sequence,
+        whole: batch.whole,
     }))
 }
 

@@ -4,9 +4,13 @@
 //! *inside* a [`Transaction`]. A store holds ordered byte keys and values per [`Table`], applies a
 //! finished [`WriteSet`] as a whole, and says when that is durable. Holds no I/O.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, btree_map};
+use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::any::Any;
+use core::cell::RefCell;
+use core::cmp::Ordering;
 
 /// One table of a store. The number is part of the file format: append only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,7 +102,95 @@ pub trait Read {
     fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError>;
     /// Returns the last pair with `from <= key < to`.
     fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<Pair>, StoreError>;
+
+    /// Returns what `open` makes of the first pair with `from <= key < to`.
+    ///
+    /// A store may remember it in a [`Recent`] for as long as it shows one state. A table is always read with the same
+    /// `open`.
+    fn first_opened(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        open: Open<'_>,
+    ) -> Result<Option<Rc<dyn Any>>, StoreError> {
+        match self.scan(table, from, to, 1)?.into_iter().next() {
+            Some((key, value)) => Ok(Some(open(&key, &value)?.value)),
+            None => Ok(None),
+        }
+    }
 }
+
+/// Makes something of a pair, by its key and value.
+pub type Open<'a> = &'a dyn Fn(&[u8], &[u8]) -> Result<Opened, StoreError>;
+
+/// A value as its reader works with it.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// No other key of the table lies from here up to the pair's own.
+    pub low: Vec<u8>,
+    /// What was made of it.
+    pub value: Rc<dyn Any>,
+}
+
+/// The pairs of one state that were opened last: reading many neighbours opens what they share once.
+#[derive(Debug, Default)]
+pub struct Recent(RefCell<Vec<RecentPair>>);
+
+#[derive(Debug)]
+struct RecentPair {
+    table: Table,
+    key: Vec<u8>,
+    opened: Opened,
+}
+
+impl Recent {
+    /// What is the first pair with `from <= key < to`, if that is remembered: `None` where it is not known,
+    /// `Some(None)` where it is known that there is none.
+    pub fn first(&self, table: Table, from: &[u8], to: &[u8]) -> Option<Option<Rc<dyn Any>>> {
+        let pairs = self.0.borrow();
+        let spans = |pair: &&RecentPair| {
+            pair.table == table && pair.opened.low.as_slice() <= from && from <= pair.key.as_slice()
+        };
+        let pair = pairs.iter().rev().find(spans)?;
+        Some((pair.key.as_slice() < to).then(|| Rc::clone(&pair.opened.value)))
+    }
+
+    /// Remembers a pair, and forgets the oldest where there are too many.
+    pub fn keep(&self, table: Table, key: Vec<u8>, opened: Opened) {
+        let mut pairs = self.0.borrow_mut();
+        if pairs.len() == RECENT_MAX {
+            pairs.remove(0);
+        }
+        pairs.push(RecentPair { table, key, opened });
+    }
+
+    /// As [`Read::first_opened`] over `read`, through this memory.
+    pub fn through(
+        &self,
+        read: &dyn Read,
+        (table, from, to): (Table, &[u8], &[u8]),
+        open: Open<'_>,
+    ) -> Result<Option<Rc<dyn Any>>, StoreError> {
+        if let Some(known) = self.first(table, from, to) {
+            return Ok(known);
+        }
+        let Some((key, value)) = read.scan(table, from, to, 1)?.into_iter().next() else {
+            return Ok(None);
+        };
+        let opened = open(&key, &value)?;
+        let value = Rc::clone(&opened.value);
+        self.keep(table, key, opened);
+        Ok(Some(value))
+    }
+
+    fn forget(&self, table: Table) {
+        self.0.borrow_mut().retain(|pair| pair.table != table);
+    }
+}
+
+/// Pairs that are remembered: those that one feed frame or run walks through.
+const RECENT_MAX: usize = 8;
 
 /// Writes that become durable together: key to value, or to `None` for a removal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -142,6 +234,8 @@ impl WriteSet {
 pub struct Transaction<'a> {
     base: &'a dyn Read,
     writes: WriteSet,
+    /// Of the writes alone: what the base has is remembered there.
+    recent: Recent,
 }
 
 impl<'a> Transaction<'a> {
@@ -150,21 +244,25 @@ impl<'a> Transaction<'a> {
         Self {
             base,
             writes: WriteSet::default(),
+            recent: Recent::default(),
         }
     }
 
     /// Writes `value` under `key`.
     pub fn put(&mut self, table: Table, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        self.recent.forget(table);
         self.writes.set(table, key.into(), Some(value.into()));
     }
 
     /// Removes `key`.
     pub fn remove(&mut self, table: Table, key: impl Into<Vec<u8>>) {
+        self.recent.forget(table);
         self.writes.set(table, key.into(), None);
     }
 
     /// Takes over the writes of a finished nested transaction.
     pub fn absorb(&mut self, later: WriteSet) {
+        self.recent = Recent::default();
         self.writes.absorb(later);
     }
 
@@ -173,20 +271,25 @@ impl<'a> Transaction<'a> {
         self.writes
     }
 
-    fn overlay(&self, table: Table, from: &[u8], to: &[u8]) -> BTreeMap<Vec<u8>, Option<Vec<u8>>> {
-        if from >= to {
-            return BTreeMap::new();
-        }
-        self.writes
-            .writes
-            .range((table, from.to_vec())..(table, to.to_vec()))
-            .map(|((_, key), value)| (key.clone(), value.clone()))
-            .collect()
+    /// The writes with `from <= key < to`.
+    fn overlay(&self, table: Table, from: &[u8], to: &[u8]) -> Option<Overlay<'_>> {
+        let within = from < to && !self.writes.writes.is_empty();
+        within.then(|| {
+            self.writes
+                .writes
+                .range((table, from.to_vec())..(table, to.to_vec()))
+        })
     }
 }
 
+/// Writes of one table, in order of key.
+type Overlay<'a> = btree_map::Range<'a, (Table, Vec<u8>), Option<Vec<u8>>>;
+
 impl Read for Transaction<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.writes.writes.is_empty() {
+            return self.base.get(table, key);
+        }
         match self.writes.writes.get(&(table, key.to_vec())) {
             Some(value) => Ok(value.clone()),
             None => self.base.get(table, key),
@@ -194,33 +297,88 @@ impl Read for Transaction<'_> {
     }
 
     fn scan(&self, table: Table, from: &[u8], to: &[u8], limit: usize) -> Result<Pairs, StoreError> {
-        let overlay = self.overlay(table, from, to);
+        let Some(overlay) = self.overlay(table, from, to) else {
+            return self.base.scan(table, from, to, limit);
+        };
         // Each removal in the overlay can hide one pair of the base.
-        let removed = overlay.values().filter(|value| value.is_none()).count();
+        let removed = overlay.clone().filter(|(_, value)| value.is_none()).count();
         let base = self.base.scan(table, from, to, limit.saturating_add(removed))?;
-        if overlay.is_empty() {
+        let mut overlay = overlay.peekable();
+        if overlay.peek().is_none() {
             return Ok(base);
         }
-        let mut merged: BTreeMap<Vec<u8>, Option<Vec<u8>>> =
-            base.into_iter().map(|(key, value)| (key, Some(value))).collect();
-        merged.extend(overlay);
-        Ok(merged
-            .into_iter()
-            .filter_map(|(key, value)| Some((key, value?)))
-            .take(limit)
-            .collect())
+        let mut base = base.into_iter().peekable();
+        let mut merged = Vec::new();
+        while merged.len() < limit {
+            let ours = overlay.peek().map(|((_, key), _)| key.as_slice());
+            let order = match (base.peek(), ours) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((key, _)), Some(ours)) => key.as_slice().cmp(ours),
+            };
+            match order {
+                Ordering::Less => merged.extend(base.next()),
+                Ordering::Equal | Ordering::Greater => {
+                    // Where both have the key, the overlay's word counts.
+                    if order == Ordering::Equal {
+                        base.next();
+                    }
+                    let ours = overlay.next();
+                    merged.extend(ours.and_then(|((_, key), value)| Some((key.clone(), value.clone()?))));
+                }
+            }
+        }
+        Ok(merged)
+    }
+
+    fn first_opened(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        open: Open<'_>,
+    ) -> Result<Option<Rc<dyn Any>>, StoreError> {
+        let Some(overlay) = self.overlay(table, from, to) else {
+            return self.base.first_opened(table, from, to, open);
+        };
+        let mut first = None;
+        for ((_, key), value) in overlay {
+            match value {
+                Some(value) => {
+                    first.get_or_insert((key, value));
+                }
+                None => return self.recent.through(self, (table, from, to), open),
+            }
+        }
+        let Some((key, value)) = first else {
+            return self.base.first_opened(table, from, to, open);
+        };
+        if let Some(before) = self.base.first_opened(table, from, key, open)? {
+            return Ok(Some(before));
+        }
+        if let Some(Some(known)) = self.recent.first(table, key, to) {
+            return Ok(Some(known));
+        }
+        let opened = open(key, value)?;
+        let value = Rc::clone(&opened.value);
+        self.recent.keep(table, key.clone(), opened);
+        Ok(Some(value))
     }
 
     fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<Pair>, StoreError> {
-        let overlay = self.overlay(table, from, to);
+        let Some(mut overlay) = self.overlay(table, from, to) else {
+            return self.base.last(table, from, to);
+        };
         let ours = overlay
-            .iter()
-            .rev()
-            .find_map(|(key, value)| Some((key.clone(), value.clone()?)));
+            .rfind(|(_, value)| value.is_some())
+            .and_then(|((_, key), value)| Some((key.clone(), value.clone()?)));
         let mut upper = to.to_vec();
         let base = loop {
             match self.base.last(table, from, &upper)? {
-                Some((key, _)) if matches!(overlay.get(&key), Some(None)) => upper = key,
+                Some((key, _)) if matches!(self.writes.writes.get(&(table, key.clone())), Some(None)) => {
+                    upper = key;
+                }
                 base => break base,
             }
         };

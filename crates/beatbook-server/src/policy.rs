@@ -74,7 +74,12 @@ pub fn read_stretch(
     if !granted.contains(&request.scope) {
         return Ok(ServerReply::Feed(None));
     }
-    let stretch = server::read_stretch(read, tag_key, request)?;
+    // So may that of another scope, of which a run sent whole could hold something.
+    let request = FeedRequest {
+        granted: granted.into_iter().collect(),
+        ..request.clone()
+    };
+    let stretch = server::read_stretch(read, tag_key, &request)?;
     Ok(ServerReply::Feed(stretch.map(Box::new)))
 }
 

@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use beatbook_proto::frame::Feed;
-use beatbook_proto::{Cursor, Dot, FeedItem, Hash, Part, RecordId, Scope, VerifiedRun, feed as wire};
+use beatbook_proto::{Cursor, Dot, FeedItem, Hash, Part, Proof, RecordId, Scope, VerifiedRun, feed as wire};
 
 use super::{DeviceEnv, Fed, recover};
 use crate::keys;
@@ -35,7 +35,7 @@ pub(super) fn apply_feed(
             leave(tx, env, *record, &feed.cursor.scope, &mut fed)?;
         }
     }
-    let entered = dots_of(&feed, &feed.items);
+    let entered = spans_of(&feed);
     for opening in feed.openings {
         introduce(tx, opening)?;
     }
@@ -62,9 +62,11 @@ pub(super) fn apply_feed(
             fed.reissued += u64::from(recover::take_back(tx, env, part)?);
             continue;
         }
+        // SPEC R-FEED-5: what founded a record that moved since does not go whole.
+        let unmoved = matches!(part.proof, Proof::Whole(_));
         let accepted = take_part(tx, env, part, intake, &mut fed)?;
         for (record, scopes) in accepted.founded {
-            if scopes == core::slice::from_ref(scope) {
+            if unmoved || scopes == core::slice::from_ref(scope) {
                 founded.insert(record);
             } else {
                 founded_elsewhere.insert(record);
@@ -72,9 +74,8 @@ pub(super) fn apply_feed(
         }
     }
     if matches!(scope, Scope::Beat { .. }) {
-        // A record that was founded just now, in this scope by its own word, needs no look.
-        for dot in entered.into_iter().filter(|dot| !founded.contains(dot)) {
-            enter(tx, dot, scope, &mut founded_elsewhere, &mut fed)?;
+        for span in entered {
+            enter_all(tx, span, scope, &founded, &mut founded_elsewhere, &mut fed)?;
         }
     }
     fed.changed.sort();
@@ -199,31 +200,24 @@ fn part_named(item: &FeedItem) -> Option<u16> {
     }
 }
 
-/// The entries that the items speak of, held before or not.
-fn dots_of(feed: &Feed, items: &[FeedItem]) -> Vec<Dot> {
-    let mut dots = Vec::new();
-    for item in items {
-        let (first, count) = match item {
-            FeedItem::Left(_) => continue,
-            FeedItem::Held { first, count } => (*first, *count),
-            FeedItem::Entries { part, first, count } => {
-                let Some(part) = feed.parts.get(usize::from(*part)) else {
-                    continue;
-                };
-                let replica = part.seal.claim.replica;
-                (
-                    Dot {
-                        replica,
-                        counter: *first,
-                    },
-                    *count,
-                )
-            }
-        };
-        let counters = (0..u64::from(count)).filter_map(|step| first.counter.checked_add(step));
-        dots.extend(counters.map(|counter| Dot { counter, ..first }));
+/// The entries that the items speak of, held before or not, as consecutive ones.
+fn spans_of(feed: &Feed) -> Vec<(Dot, u32)> {
+    feed.items.iter().filter_map(|item| span_of(feed, item)).collect()
+}
+
+fn span_of(feed: &Feed, item: &FeedItem) -> Option<(Dot, u32)> {
+    match item {
+        FeedItem::Left(_) => None,
+        FeedItem::Held { first, count } => Some((*first, *count)),
+        FeedItem::Entries { part, first, count } => {
+            let replica = feed.parts.get(usize::from(*part))?.seal.claim.replica;
+            let first = Dot {
+                replica,
+                counter: *first,
+            };
+            Some((first, *count))
+        }
     }
-    dots
 }
 
 /// The steps of a feed, checked: they run over nothing, and lead to its cursor.
@@ -249,11 +243,11 @@ fn check_feed_hash(feed: &Feed, from: Hash) -> Result<(), LedgerError> {
     for item in feed.items.iter() {
         if let FeedItem::Left(record) = item {
             hash = wire::hash_after_departure(&hash, *record);
-        } else {
-            let one = core::slice::from_ref(item);
-            hash = dots_of(feed, one)
-                .iter()
-                .fold(hash, |hash, dot| wire::hash_after_entry(&hash, *dot));
+        } else if let Some((first, count)) = span_of(feed, item) {
+            let counters = (0..u64::from(count)).filter_map(|step| first.counter.checked_add(step));
+            hash = counters.fold(hash, |hash, counter| {
+                wire::hash_after_entry(&hash, Dot { counter, ..first })
+            });
         }
     }
     if hash == feed.cursor.hash {
@@ -321,10 +315,53 @@ fn leave(
         return Ok(());
     }
     for dot in others {
-        tx.remove(Table::Entries, keys::entry(dot));
+        ledger::keep_leaves(tx, dot)?;
+        ledger::remove_entry(tx, dot)?;
     }
     tx.remove(Table::Heads, keys::entry(record));
     fed.purged.push(record);
+    Ok(())
+}
+
+/// Entries came by a scope.
+fn enter_all(
+    tx: &mut Transaction<'_>,
+    (first, count): (Dot, u32),
+    scope: &Scope,
+    founded: &BTreeSet<RecordId>,
+    founded_elsewhere: &mut BTreeSet<RecordId>,
+    fed: &mut Fed,
+) -> Result<(), LedgerError> {
+    let Some(end) = first.counter.checked_add(u64::from(count)) else {
+        return Ok(());
+    };
+    let mut next = first.counter;
+    while next < end {
+        let record = ledger::holding_part(tx, first.replica, next)?;
+        // What is not held came with this frame or comes with a later one.
+        let upto = record
+            .as_ref()
+            .map_or(next, |record| record.seal.claim.last.min(end - 1));
+        if record.is_some_and(|record| record.founded.is_some()) {
+            // SPEC R-FEED-5: what a founding entry alone makes is in the scopes that it names. Only what came of it
+            // later needs a look.
+            let (from, to) = keys::counters(first.replica, next, upto);
+            for (key, _) in tx.scan(Table::Heads, &from, &to, usize::MAX)? {
+                if let Some(dot) = Dot::from_key(&key) {
+                    enter(tx, dot, scope, founded_elsewhere, fed)?;
+                }
+            }
+        } else {
+            for counter in next..=upto {
+                let dot = Dot { counter, ..first };
+                // A record that was founded just now, in this scope by its own word, needs no look either.
+                if !founded.contains(&dot) {
+                    enter(tx, dot, scope, founded_elsewhere, fed)?;
+                }
+            }
+        }
+        next = upto + 1;
+    }
     Ok(())
 }
 

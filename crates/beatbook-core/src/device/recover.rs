@@ -219,9 +219,11 @@ pub(super) fn offers(read: &dyn Read) -> Result<Vec<(Dot, u32)>, StoreError> {
         .into_iter()
         .filter(|book| !book.own || book.closed)
     {
-        for (dot, _) in ledger::log(read, other.replica(), 1, usize::MAX)? {
-            if other.own && ledger::holding_part(read, dot.replica, dot.counter)?.is_none() {
-                continue;
+        let replica = other.replica();
+        ledger::each_held(read, replica, (1, u64::MAX), &mut |counter, _| {
+            let dot = Dot { replica, counter };
+            if other.own && ledger::holding_part(read, replica, counter)?.is_none() {
+                return Ok(true);
             }
             match stretches.last_mut() {
                 Some((first, count))
@@ -231,7 +233,8 @@ pub(super) fn offers(read: &dyn Read) -> Result<Vec<(Dot, u32)>, StoreError> {
                 }
                 _ => stretches.push((dot, 1)),
             }
-        }
+            Ok(true)
+        })?;
     }
     Ok(stretches)
 }

@@ -3,7 +3,7 @@
 //! One bad entry never holds back another record (invariant 9); an entry accepted twice changes nothing
 //! (invariant 10); a dot names the same bytes for ever (invariant 3).
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use beatbook_proto::{
@@ -12,6 +12,8 @@ use beatbook_proto::{
 
 use super::fold::{anything_waits, fold_new, found, retry_all};
 use super::reissue::{alias, innermost, is_another_name, originals};
+use super::seal::Founded;
+use super::stretch::{Arrival, holds_any, remove_entry, save_stretch};
 use super::{
     Book, LedgerError, QuarantinedEntry, StoredEntry, book, entry, put_part, save, save_book, save_entry,
 };
@@ -72,13 +74,16 @@ pub(crate) fn accept_entries(
 ) -> Result<Accepted, LedgerError> {
     let mut accepted = Accepted::default();
     let whole = run.secret().is_some();
+    let claim = &run.seal().claim;
     // A whole run is kept even where each entry of it had come in parts.
-    let mut first_new = whole.then_some(run.seal().claim.first);
+    let mut first_new = whole.then_some(claim.first);
+    let held_before = holds_any(tx, claim.replica, (claim.first, claim.last))?;
+    let mut fresh = Vec::with_capacity(run.entries().len());
     for verified in run.entries() {
-        let held = entry(tx, verified.dot)?.filter(|_| !is_planted(Bug::DuplicateAppliedTwice));
-        let Some(stored) = held else {
+        let stored = if held_before { entry(tx, verified.dot)? } else { None };
+        let Some(stored) = stored.filter(|_| !is_planted(Bug::DuplicateAppliedTwice)) else {
             first_new.get_or_insert(verified.dot.counter);
-            accept_new(tx, verified, whole, author, intake, &mut accepted)?;
+            fresh.push(verified);
             continue;
         };
         if stored.entry != verified.entry {
@@ -94,11 +99,13 @@ pub(crate) fn accept_entries(
             save_entry(tx, verified.dot, &StoredEntry { salt, ..stored })?;
         }
     }
+    accept_fresh(tx, &fresh, whole, author, intake, &mut accepted)?;
     if let Some(counter) = first_new.filter(|_| !accepted.taken) {
-        put_part(tx, counter, &super::seal::part_record(run))?;
+        let mut record = super::seal::part_record(run);
+        record.founded = whole.then(|| founded_in(tx, run, &accepted)).transpose()?.flatten();
+        put_part(tx, counter, &record)?;
     }
     // A later entry of the run may have changed what an earlier one was at first.
-    let claim = &run.seal().claim;
     let of_run = author
         .verdicts
         .iter()
@@ -110,6 +117,38 @@ pub(crate) fn accept_entries(
     Ok(accepted)
 }
 
+/// The scopes of the records that a whole run founds, if it does nothing else than found records and open its book.
+fn founded_in(
+    read: &dyn Read,
+    run: &VerifiedRun,
+    accepted: &Accepted,
+) -> Result<Option<Founded>, StoreError> {
+    let mut scopes = BTreeSet::new();
+    let mut all_in_scopes = true;
+    for verified in run.entries() {
+        match accepted.founded.get(&verified.dot) {
+            Some(founded) => {
+                all_in_scopes &= !founded.is_empty();
+                scopes.extend(founded.iter().cloned());
+            }
+            None if opens(verified) && entry(read, verified.dot)?.is_some() => {}
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(Founded {
+        scopes: scopes.into_iter().collect(),
+        all_in_scopes,
+    }))
+}
+
+fn opens(verified: &VerifiedEntry) -> bool {
+    verified.dot.counter == 1
+        && verified
+            .entry
+            .header()
+            .is_ok_and(|header| header.kind == RevisionKind::OPEN)
+}
+
 /// True if what is held of this very seal proves the entry.
 fn is_proved_by(read: &dyn Read, dot: Dot, seal: &Seal) -> Result<bool, StoreError> {
     let record = super::seal::holding_part(read, dot.replica, dot.counter)?;
@@ -119,6 +158,10 @@ fn is_proved_by(read: &dyn Read, dot: Dot, seal: &Seal) -> Result<bool, StoreErr
 /// True if another entry has one of the dots: such a run or part is kept apart whole, so that what is accepted of a
 /// seal always proves itself.
 pub(crate) fn is_taken(read: &dyn Read, run: &VerifiedRun) -> Result<bool, StoreError> {
+    let claim = &run.seal().claim;
+    if !holds_any(read, claim.replica, (claim.first, claim.last))? {
+        return Ok(false);
+    }
     for verified in run.entries() {
         if entry(read, verified.dot)?.is_some_and(|stored| stored.entry != verified.entry) {
             return Ok(true);
@@ -148,54 +191,114 @@ pub(crate) fn accept_run_entries(
 /// before.
 pub(crate) fn give_up(tx: &mut Transaction<'_>, dot: Dot) -> Result<(), LedgerError> {
     tx.remove(Table::Aliases, keys::entry(dot));
-    tx.remove(Table::Entries, keys::entry(dot));
-    Ok(())
+    remove_entry(tx, dot)
 }
 
-fn accept_new(
+/// Takes in entries that were not held, in order.
+fn accept_fresh(
     tx: &mut Transaction<'_>,
-    verified: &VerifiedEntry,
+    fresh: &[&VerifiedEntry],
     whole: bool,
     author: &mut Book,
     intake: Intake<'_>,
     accepted: &mut Accepted,
 ) -> Result<(), LedgerError> {
-    let mut stored = StoredEntry {
-        entry: verified.entry.clone(),
-        salt: (!whole).then_some(verified.salt),
-        standing: Standing::KEPT,
+    let (Some(first), Some(last)) = (fresh.first(), fresh.last()) else {
+        return Ok(());
+    };
+    let mut judged = Vec::with_capacity(fresh.len());
+    for verified in fresh {
+        judged.push(judge(tx, verified.dot, &verified.entry, author, intake.check)?);
+    }
+    save_fresh(tx, fresh, &judged, whole, intake)?;
+    let (from, to) = keys::counters(author.replica(), first.dot.counter, last.dot.counter);
+    let mut renamed = !tx.scan(Table::Aliases, &from, &to, 1)?.is_empty();
+    // Of a run that nothing waits for, only what itself is put to wait can be released by a later entry of it.
+    let mut awaited = !tx.scan(Table::Waiting, &from, &to, 1)?.is_empty();
+    for (verified, (judged, revision)) in fresh.iter().zip(judged) {
+        let dot = verified.dot;
+        accepted.stored.push(dot);
+        let mut queue = VecDeque::new();
+        let mut standing = judged;
+        if judged == Standing::KEPT {
+            standing = match revision.filter(|revision| revision.header.record.is_none()) {
+                Some(founding)
+                    if !renamed
+                        || (alias(tx, dot)?.is_none() && !is_another_name(tx, dot, &verified.entry)?) =>
+                {
+                    found(&founding, &mut queue, accepted);
+                    Standing::KEPT
+                }
+                _ => fold_new(tx, dot, &verified.entry, &mut queue, accepted)?,
+            };
+        }
+        if standing != judged {
+            awaited |= standing == Standing::WAITING;
+            save_entry(tx, dot, &stored_as(verified, standing, whole, intake))?;
+        }
+        author.set_verdict(dot.counter, standing);
+        // A re-issue brings its originals with it, which are of other books.
+        let others = queue.iter().any(|arrived| *arrived != dot);
+        if (awaited || others) && anything_waits(tx, &queue)? {
+            // What is released may be of this very book: its verdicts are set in the store, where this copy would undo
+            // them.
+            save_book(tx, author)?;
+            retry_all(tx, queue, accepted)?;
+            *author = book(tx, author.replica())?.ok_or(LedgerError::NoBook)?;
+            // A re-issue may be among what was released.
+            renamed = true;
+        }
+    }
+    Ok(())
+}
+
+/// Writes fresh entries as they were judged: what is kept of a whole run as stretches, the rest one by one.
+fn save_fresh(
+    tx: &mut Transaction<'_>,
+    fresh: &[&VerifiedEntry],
+    judged: &[(Standing, Option<Revision>)],
+    whole: bool,
+    intake: Intake<'_>,
+) -> Result<(), LedgerError> {
+    let arrival = Arrival {
         sequence: intake.sequence,
         received_at_ms: intake.received_at_ms,
     };
-    let mut queue = VecDeque::new();
-    let (standing, revision) = judge(tx, verified.dot, &stored.entry, author, intake.check)?;
-    stored.standing = standing;
-    save_entry(tx, verified.dot, &stored)?;
-    accepted.stored.push(verified.dot);
-    if stored.standing == Standing::KEPT {
-        let standing = match revision.filter(|revision| revision.header.record.is_none()) {
-            Some(founding)
-                if alias(tx, founding.dot)?.is_none()
-                    && !is_another_name(tx, founding.dot, &stored.entry)? =>
-            {
-                found(&founding, &mut queue, accepted);
-                Standing::KEPT
+    let fresh: Vec<(&VerifiedEntry, Standing)> = fresh
+        .iter()
+        .zip(judged)
+        .map(|(verified, (standing, _))| (*verified, *standing))
+        .collect();
+    let mut rest = fresh.as_slice();
+    while let Some(((first, standing), after)) = rest.split_first() {
+        let counters = first.dot.counter..;
+        let alike = counters.zip(rest).take_while(|(counter, (verified, standing))| {
+            verified.dot.counter == *counter && *standing == Standing::KEPT
+        });
+        match rest.split_at_checked(alike.count()) {
+            Some((stretch, after)) if whole && !stretch.is_empty() => {
+                let entries = stretch.iter().map(|(verified, _)| &verified.entry);
+                save_stretch(tx, first.dot, entries, arrival)?;
+                rest = after;
             }
-            _ => fold_new(tx, verified.dot, &stored.entry, &mut queue, accepted)?,
-        };
-        if standing != Standing::KEPT {
-            stored.standing = standing;
-            save_entry(tx, verified.dot, &stored)?;
+            _ => {
+                let stored = stored_as(first, *standing, whole, intake);
+                save(tx, Table::Entries, keys::entry(first.dot), &stored)?;
+                rest = after;
+            }
         }
     }
-    author.set_verdict(verified.dot.counter, stored.standing);
-    if anything_waits(tx, &queue)? {
-        // What is released may be of this very book: its verdicts are set in the store, where this copy would undo them.
-        save_book(tx, author)?;
-        retry_all(tx, queue, accepted)?;
-        *author = book(tx, author.replica())?.ok_or(LedgerError::NoBook)?;
-    }
     Ok(())
+}
+
+fn stored_as(verified: &VerifiedEntry, standing: Standing, whole: bool, intake: Intake<'_>) -> StoredEntry {
+    StoredEntry {
+        entry: verified.entry.clone(),
+        salt: (!whole).then_some(verified.salt),
+        standing,
+        sequence: intake.sequence,
+        received_at_ms: intake.received_at_ms,
+    }
 }
 
 /// Judges the bytes by themselves: does it read, is it well formed, does it keep the rules of its family? Returns what was
@@ -215,11 +318,15 @@ fn judge(
             dot.counter == 1 && entry.opening().is_ok_and(|opening| opening == author.opening)
         }
         RevisionKind::REISSUE => is_sound_reissue(read, dot, entry, author)?,
-        _ => match Revision::read(dot, entry) {
-            Ok(revision) if is_well_formed(&revision) => {
-                return Ok((check.standing(&revision, author), Some(revision)));
+        _ => match entry.body() {
+            Ok(body) => {
+                let revision = Revision { dot, header, body };
+                if is_well_formed(&revision) {
+                    return Ok((check.standing(&revision, author), Some(revision)));
+                }
+                false
             }
-            _ => false,
+            Err(_) => false,
         },
     };
     let standing = if well_formed {

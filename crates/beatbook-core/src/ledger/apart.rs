@@ -20,7 +20,9 @@ use crate::store::{Read, StoreError, Table, Transaction};
 
 /// Keeps what a reader handed in under a dot that another entry has, with its proof, for the book's own device.
 pub(crate) fn keep_apart(tx: &mut Transaction<'_>, run: &VerifiedRun) -> Result<(), LedgerError> {
-    let record = seal::part_record(run);
+    let mut record = seal::part_record(run);
+    // Other entries are held here: they prove nothing of these.
+    record.leaves = run.leaves().to_vec();
     for verified in run.entries() {
         if entry(tx, verified.dot)?.is_some_and(|held| held.entry == verified.entry) {
             continue;
@@ -32,7 +34,7 @@ pub(crate) fn keep_apart(tx: &mut Transaction<'_>, run: &VerifiedRun) -> Result<
             sequence: 0,
             received_at_ms: 0,
         };
-        if let Some(part) = seal::proved(&record, alloc::vec![(verified.dot.counter, stored)]) {
+        if let Some(part) = seal::proved(tx, &record, alloc::vec![(verified.dot.counter, stored)])? {
             put(tx, &part)?;
         }
     }

@@ -9,7 +9,7 @@ use beatbook_proto::{Dot, Entry, Revision, RevisionKind, Standing};
 
 use super::reissue::{alias, as_folded, is_another_name, originals, reissue};
 use super::{
-    Accepted, LedgerError, book, entry, head, revisions, save_book, save_entry, save_head, scopes_of,
+    Accepted, LedgerError, book, entry, head, revisions, save_book, save_entry, save_head, scopes_founded,
 };
 use crate::keys;
 use crate::merge::Head;
@@ -106,8 +106,8 @@ pub(crate) fn fold_one(
 
 /// Founds a record. The founding entry is the head until something follows it: no row of its own.
 pub(crate) fn found(revision: &Revision, queue: &mut VecDeque<Dot>, accepted: &mut Accepted) {
-    if let Some(head) = Head::found(revision) {
-        accepted.founded.insert(revision.dot, scopes_of(&head));
+    if let Some(scopes) = scopes_founded(revision) {
+        accepted.founded.insert(revision.dot, scopes);
     }
     accepted.folded.push((revision.dot, revision.dot));
     queue.push_back(revision.dot);

@@ -6,7 +6,9 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use beatbook_proto::{Dot, Hash, OfficerId, RecordId, ReplicaId, Scope, Value, feed as wire, field};
+use beatbook_proto::{
+    Body, Dot, FieldId, Hash, List, OfficerId, RecordId, ReplicaId, Revision, Scope, Value, feed as wire, field,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Accepted, LedgerError, book, decode, head, load, reissue, save, save_head};
@@ -135,6 +137,23 @@ pub fn scopes_of(head: &Head) -> Vec<Scope> {
     scopes.sort();
     scopes.dedup();
     scopes
+}
+
+/// The scopes of a record as its founding revision alone makes it: [`scopes_of`] reads two of its fields.
+pub(crate) fn scopes_founded(founding: &Revision) -> Option<Vec<Scope>> {
+    let decide = |field: &FieldId| *field == field::MARKING || *field == field::BEAT;
+    let ops = founding.body.ops.iter().filter(|(field, _)| decide(field));
+    let founding = Revision {
+        dot: founding.dot,
+        header: founding.header.clone(),
+        body: Body {
+            recorded_at: founding.body.recorded_at,
+            reason: None,
+            settles: List::default(),
+            ops: List(ops.cloned().collect()),
+        },
+    };
+    Head::found(&founding).map(|head| scopes_of(&head))
 }
 
 /// Publishes what was accepted: entries in the officer's own feed, revisions in the feeds of their record's scopes.

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use beatbook_proto::{Body, Dot, Header, RecordId, ReplicaKind, Standing};
 
-use super::{Book, QuarantinedEntry, StoredEntry, decode, entry, head, load, reissue, seal};
+use super::{Book, QuarantinedEntry, StoredEntry, decode, entry, head, load, reissue, seal, stretch};
 use crate::keys;
 use crate::merge::Head;
 use crate::store::{Read, StoreError, Table};
@@ -122,31 +122,20 @@ pub fn history(read: &dyn Read, record: RecordId) -> Result<Option<History>, Sto
 
 /// Every merged record held, in order of record, from `after` on, at most `limit`.
 pub fn heads(read: &dyn Read, after: Option<RecordId>, limit: usize) -> Result<Vec<Head>, StoreError> {
-    let mut from = after.map_or_else(Vec::new, |record| {
-        let mut key = keys::entry(record);
-        key.push(0);
-        key
-    });
-    let end = keys::after(&[]);
+    let mut from = after.map_or_else(Vec::new, |record| keys::next(keys::entry(record)));
     let mut found = Vec::new();
     while found.len() < limit {
-        let page = read.scan(Table::Entries, &from, &end, HEADS_PAGE)?;
-        let Some((last, _)) = page.last() else { break };
-        from.clone_from(last);
-        from.push(0);
-        for (key, bytes) in page {
-            let damaged = StoreError::Corrupt {
-                table: Table::Entries as u8,
-                what: "an entry's key does not read",
-            };
-            let dot = Dot::from_key(&key).ok_or(damaged)?;
-            let stored: StoredEntry = decode(Table::Entries, &bytes)?;
+        let page = stretch::page_after(read, &from)?;
+        for (dot, stored) in page.entries {
             let founds = stored.entry.header().is_ok_and(|header| header.record.is_none());
-            if !founds || stored.standing != Standing::KEPT || found.len() == limit {
+            let passed = after.is_some_and(|after| dot <= after);
+            if passed || !founds || stored.standing != Standing::KEPT || found.len() == limit {
                 continue;
             }
             found.extend(super::head_with(read, dot, &stored.entry)?);
         }
+        let Some(next) = page.next else { break };
+        from = next;
     }
     Ok(found)
 }
@@ -167,18 +156,14 @@ pub fn log(
     first: u64,
     limit: usize,
 ) -> Result<Vec<(Dot, StoredEntry)>, StoreError> {
-    let (from, to) = keys::counters(replica, first, u64::MAX);
     let mut entries = Vec::new();
-    for (key, bytes) in read.scan(Table::Entries, &from, &to, limit)? {
-        let damaged = StoreError::Corrupt {
-            table: Table::Entries as u8,
-            what: "an entry's key does not read",
-        };
-        entries.push((
-            Dot::from_key(&key).ok_or(damaged)?,
-            decode(Table::Entries, &bytes)?,
-        ));
+    if limit == 0 {
+        return Ok(entries);
     }
+    stretch::each_held(read, replica, (first, u64::MAX), &mut |counter, stored| {
+        entries.push((Dot { replica, counter }, stored.clone()));
+        Ok(entries.len() < limit)
+    })?;
     Ok(entries)
 }
 
@@ -200,6 +185,3 @@ pub fn record_name(read: &dyn Read, record: RecordId) -> Result<RecordId, StoreE
     let alias: Option<super::Alias> = load(read, Table::Aliases, &keys::entry(record))?;
     Ok(alias.map_or(record, |alias| alias.now))
 }
-
-/// Entries looked at in one go while listing heads.
-const HEADS_PAGE: usize = 512;

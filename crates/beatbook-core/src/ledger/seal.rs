@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 use beatbook_proto::limits::{RUN_BYTES_MAX, RUN_ENTRIES_MAX, UNPACKED_BYTES_MAX};
 use beatbook_proto::merkle::{self, Commitment, Hash};
 use beatbook_proto::{
-    Dot, Entry, List, Part, Proof, ReplicaId, Run, RunSecret, Salt, Seal, SealClaim, Signer, VerifiedRun,
-    codec,
+    Dot, Entry, List, Part, Proof, ReplicaId, RevisionKind, Run, RunSecret, Salt, Scope, Seal, SealClaim, Signer,
+    VerifiedRun, codec,
 };
 use serde::{Deserialize, Serialize};
 
+use super::stretch::each_held;
 use super::{LedgerError, StoredEntry, book, decode, entry, load, save, save_book};
 use crate::keys;
 use crate::store::{Read, StoreError, Table, Transaction};
@@ -21,10 +22,23 @@ pub struct PartRecord {
     pub seal: Seal,
     /// The secret, where the whole run is held.
     pub secret: Option<RunSecret>,
-    /// The commitments of the entries held, by place in the run.
+    /// The commitments of the entries held, by place in the run. Empty where the whole run is: they follow from its
+    /// entries.
     pub leaves: Vec<Option<Commitment>>,
     /// The hashes that stand for what is not held.
     pub hashes: Vec<Hash>,
+    /// Of a whole run that founds records and opens its book, and does nothing else: what it founded. What came of
+    /// those records later is told by their heads.
+    pub founded: Option<Founded>,
+}
+
+/// What a run founded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Founded {
+    /// The scopes of its records, as their founding entries say; none on the device that wrote them.
+    pub scopes: Vec<Scope>,
+    /// True if each of its records was founded in a scope.
+    pub all_in_scopes: bool,
 }
 
 impl PartRecord {
@@ -33,6 +47,9 @@ impl PartRecord {
         let place = counter
             .checked_sub(self.seal.claim.first)
             .and_then(|place| usize::try_from(place).ok());
+        if self.leaves.is_empty() {
+            return self.secret.is_some() && place.is_some() && counter <= self.seal.claim.last;
+        }
         place
             .and_then(|place| self.leaves.get(place))
             .is_some_and(Option::is_some)
@@ -57,10 +74,26 @@ pub fn seal_pending(
     let first = book.sealed + 1;
     // However well it packs: a peer unpacks no more than this.
     let unpacked_bytes_max = unpacked_bytes_max.min(RUN_UNPACKED_BYTES_MAX);
-    let mut entries = pending(tx, replica, first, book.held, unpacked_bytes_max)?;
-    while entries.len() > 1 && packed_len(&entries)? > RUN_BYTES_MAX {
-        entries.truncate(entries.len() / 2);
+    let mut entries = pending(tx, replica, (first, book.held), unpacked_bytes_max)?;
+    while entries.len() > 1
+        && let packed = packed_len(&entries)?
+        && packed > RUN_BYTES_MAX
+    {
+        // What does not fit is sealed as the next run: most of what was taken is left.
+        let fits = entries.len() * RUN_BYTES_MAX / packed * 15 / 16;
+        entries.truncate(fits.clamp(1, entries.len() - 1));
     }
+    let founds = |(counter, entry): (u64, &Entry)| {
+        entry.header().is_ok_and(|header| match header.kind {
+            RevisionKind::OPEN => counter == 1,
+            RevisionKind::REISSUE => false,
+            _ => header.record.is_none(),
+        })
+    };
+    let founded = (first..).zip(&entries).all(founds).then(|| Founded {
+        scopes: Vec::new(),
+        all_in_scopes: false,
+    });
     let commitments: Vec<Commitment> = (first..)
         .zip(&entries)
         .map(|(counter, entry)| entry.commitment(&secret.salt(replica, counter)))
@@ -73,15 +106,15 @@ pub fn seal_pending(
         previous: book.seal,
     };
     let seal = claim.sign(signer)?;
-    let leaves = commitments.into_iter().map(Some).collect();
     put_part(
         tx,
         first,
         &PartRecord {
             seal: seal.clone(),
             secret: Some(secret),
-            leaves,
+            leaves: Vec::new(),
             hashes: Vec::new(),
+            founded,
         },
     )?;
     book.sealed = seal.claim.last;
@@ -101,12 +134,13 @@ pub fn next_run(read: &dyn Read, replica: ReplicaId, after: u64) -> Result<Optio
     let (Some(secret), true) = (record.secret, record.seal.claim.first == first) else {
         return Ok(None);
     };
-    let mut entries = Vec::with_capacity(record.leaves.len());
-    for counter in first..=record.seal.claim.last {
-        match entry(read, Dot { replica, counter })? {
-            Some(stored) => entries.push(stored.entry),
-            None => return Ok(None),
-        }
+    let mut entries = Vec::new();
+    each_held(read, replica, (first, record.seal.claim.last), &mut |_, stored| {
+        entries.push(stored.entry.clone());
+        Ok(true)
+    })?;
+    if entries.len() as u64 != record.seal.claim.entries() {
+        return Ok(None);
     }
     Ok(Some(Run {
         seal: record.seal,
@@ -144,11 +178,53 @@ pub(crate) fn part_of(
             None => return Ok(None),
         }
     }
-    Ok(proved(record, held))
+    proved(read, record, held)
 }
 
 /// Entries of a held part, ascending, with their proof; `None` if the part does not hold one of them.
-pub(crate) fn proved(record: &PartRecord, held: Vec<(u64, StoredEntry)>) -> Option<Part> {
+pub(crate) fn proved(
+    read: &dyn Read,
+    record: &PartRecord,
+    held: Vec<(u64, StoredEntry)>,
+) -> Result<Option<Part>, StoreError> {
+    let whole = record.secret.is_some() && held.len() as u64 == record.seal.claim.entries();
+    if whole || !record.leaves.is_empty() {
+        return Ok(prove(record, &record.leaves, held));
+    }
+    let leaves = leaves(read, record)?;
+    Ok(leaves.and_then(|leaves| prove(record, &leaves, held)))
+}
+
+/// The commitments of a whole run by its entries; `None` if not all of them are held.
+fn leaves(read: &dyn Read, record: &PartRecord) -> Result<Option<Vec<Option<Commitment>>>, StoreError> {
+    let claim = &record.seal.claim;
+    let mut leaves = Vec::new();
+    each_held(read, claim.replica, (claim.first, claim.last), &mut |counter, stored| {
+        let salt = salt_of(record, stored, counter);
+        leaves.push(salt.map(|salt| stored.entry.commitment(&salt)));
+        Ok(true)
+    })?;
+    Ok((leaves.len() as u64 == claim.entries()).then_some(leaves))
+}
+
+/// Keeps what proves the rest of a whole run by itself, before an entry of it goes.
+pub(crate) fn keep_leaves(tx: &mut Transaction<'_>, dot: Dot) -> Result<(), LedgerError> {
+    let Some(mut record) = holding_part(tx, dot.replica, dot.counter)? else {
+        return Ok(());
+    };
+    if record.secret.is_none() || !record.leaves.is_empty() {
+        return Ok(());
+    }
+    record.leaves = leaves(tx, &record)?.unwrap_or_default();
+    record.founded = None;
+    put_part(tx, dot.counter, &record)
+}
+
+fn prove(
+    record: &PartRecord,
+    leaves: &[Option<Commitment>],
+    held: Vec<(u64, StoredEntry)>,
+) -> Option<Part> {
     let claim = &record.seal.claim;
     let counters: Vec<u64> = held.iter().map(|(counter, _)| *counter).collect();
     let mut entries = Vec::with_capacity(held.len());
@@ -165,7 +241,7 @@ pub(crate) fn proved(record: &PartRecord, held: Vec<(u64, StoredEntry)>) -> Opti
                 .collect();
             Proof::Partial {
                 salts: List(salts),
-                hashes: List(merkle::reprove(&record.leaves, &record.hashes, &wanted)?),
+                hashes: List(merkle::reprove(leaves, &record.hashes, &wanted)?),
             }
         }
     };
@@ -220,7 +296,11 @@ pub(crate) fn drop_other_seals(tx: &mut Transaction<'_>, seal: &Seal) -> Result<
 
 /// Holds one entry of a sealed part no longer: what is left of the part proves itself without it.
 pub(crate) fn release(tx: &mut Transaction<'_>, dot: Dot) -> Result<(), LedgerError> {
-    while let Some(record) = holding_part(tx, dot.replica, dot.counter)? {
+    while holding_part(tx, dot.replica, dot.counter)?.is_some() {
+        keep_leaves(tx, dot)?;
+        let Some(record) = holding_part(tx, dot.replica, dot.counter)? else {
+            break;
+        };
         let claim = &record.seal.claim;
         let held: Vec<u64> = (claim.first..=claim.last)
             .filter(|counter| record.holds(*counter))
@@ -255,6 +335,7 @@ pub(crate) fn release(tx: &mut Transaction<'_>, dot: Dot) -> Result<(), LedgerEr
             secret: None,
             leaves,
             hashes,
+            founded: None,
         };
         put_part(tx, *first, &left)?;
     }
@@ -263,11 +344,13 @@ pub(crate) fn release(tx: &mut Transaction<'_>, dot: Dot) -> Result<(), LedgerEr
 
 /// The part record of a verified run, for [`put_part`].
 pub(crate) fn part_record(run: &VerifiedRun) -> PartRecord {
+    let whole = run.secret().is_some();
     PartRecord {
         seal: run.seal().clone(),
         secret: run.secret(),
-        leaves: run.leaves().to_vec(),
+        leaves: if whole { Vec::new() } else { run.leaves().to_vec() },
         hashes: run.hashes().to_vec(),
+        founded: None,
     }
 }
 
@@ -333,36 +416,42 @@ fn salt_of(record: &PartRecord, stored: &StoredEntry, counter: u64) -> Option<Sa
 }
 
 fn pending(
-    tx: &Transaction<'_>,
+    read: &dyn Read,
     replica: ReplicaId,
-    first: u64,
-    last: u64,
+    (first, last): (u64, u64),
     bytes_max: usize,
-) -> Result<Vec<Entry>, LedgerError> {
+) -> Result<Vec<Entry>, StoreError> {
     let mut entries = Vec::new();
-    let mut bytes = 0;
-    for counter in first..=last {
-        let stored = held(tx, Dot { replica, counter })?;
+    let (mut bytes, mut next) = (0, first);
+    each_held(read, replica, (first, last), &mut |counter, stored| {
+        if counter != next {
+            return Err(NOT_HELD);
+        }
         bytes += stored.entry.byte_len();
         if !entries.is_empty() && (bytes > bytes_max || entries.len() == RUN_ENTRIES_MAX) {
-            break;
+            return Ok(false);
         }
-        entries.push(stored.entry);
+        entries.push(stored.entry.clone());
+        next += 1;
+        Ok(true)
+    })?;
+    if entries.is_empty() {
+        return Err(NOT_HELD);
     }
     Ok(entries)
 }
 
+/// About how long entries are in a run, packed: somewhat more than what travels, which is packed harder.
 fn packed_len(entries: &[Entry]) -> Result<usize, LedgerError> {
-    let list: Vec<&Entry> = entries.iter().collect();
-    Ok(codec::pack(&codec::encode(&list).map_err(LedgerError::TooLarge)?).len() + SEAL_BYTES)
+    let bytes = codec::encode(entries).map_err(LedgerError::TooLarge)?;
+    let packed = codec::pack_to_keep(&bytes).map_err(LedgerError::TooLarge)?;
+    Ok(packed.len() + SEAL_BYTES)
 }
 
-fn held(read: &dyn Read, dot: Dot) -> Result<StoredEntry, StoreError> {
-    entry(read, dot)?.ok_or(StoreError::Corrupt {
-        table: Table::Entries as u8,
-        what: "an own entry is not held",
-    })
-}
+const NOT_HELD: StoreError = StoreError::Corrupt {
+    table: Table::Entries as u8,
+    what: "an own entry is not held",
+};
 
 /// The part record that holds entry `counter`.
 pub(crate) fn holding_part(

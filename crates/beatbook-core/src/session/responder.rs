@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 
 use beatbook_proto::frame::{Close, Feed, Hello, Offer, VERSION};
 use beatbook_proto::{
-    CloseCode, EnrolmentId, Entry, Frame, List, OfficerId, PublicKey, ReplicaId, Scope, Standing, Verdict,
+    CloseCode, EnrolmentId, Entry, FeedItem, Frame, List, OfficerId, PublicKey, ReplicaId, Scope, Standing, Verdict,
 };
 
 use super::SessionError;
 use crate::keys;
-use crate::ledger::{FeedEnd, LedgerError};
+use crate::ledger::{FeedEnd, LedgerError, Stretches};
 use crate::planted::{Bug, is_planted};
 use crate::server::{FeedRequest, FeedStretch, Greeted, ServerOp, ServerReply};
 use crate::store::Durable;
@@ -63,8 +63,13 @@ pub struct Responder {
     claims: BTreeMap<ReplicaId, u64>,
     own_sequence: u64,
     introduced: BTreeSet<ReplicaId>,
+    granted: BTreeSet<Scope>,
+    /// What was sent in whole runs, and is held there still.
+    sent: Stretches,
     reading: Option<usize>,
     pending_ops: usize,
+    /// Runs and parts of the peer that are being taken in.
+    taking_in: usize,
     told_caught_up: bool,
     /// Answers to offers. Each goes out once the feeds are read to their end: a device that is told that nothing is lacked
     /// has then seen what it offered in a feed, and its cursor shows if that is lost again.
@@ -102,8 +107,11 @@ impl Responder {
             claims: BTreeMap::new(),
             own_sequence: 0,
             introduced: BTreeSet::new(),
+            granted: BTreeSet::new(),
+            sent: Stretches::default(),
             reading: None,
             pending_ops: 0,
+            taking_in: 0,
             told_caught_up: false,
             answers: Vec::new(),
         }
@@ -161,11 +169,13 @@ impl Responder {
             }
             (Phase::Open, Frame::Run(run)) => {
                 let run = Box::new((*run).verify(&self.key)?);
+                self.taking_in += 1;
                 self.store(ServerOp::AcceptRun { peer: self.peer, run });
             }
             (Phase::Open, Frame::Part(part)) => {
                 // Whose key proves it is known to the store; that the entries lead to the seal is seen here.
                 let run = Box::new((*part).verify_root()?);
+                self.taking_in += 1;
                 self.store(ServerOp::AcceptPart(run));
             }
             (Phase::Open, Frame::Offer(Offer { stretches })) => self.store(ServerOp::Offered(stretches.0)),
@@ -188,6 +198,9 @@ impl Responder {
     }
 
     fn reply(&mut self, reply: ServerReply) -> Result<(), SessionError> {
+        if let ServerReply::RunAccepted { .. } | ServerReply::RunGap | ServerReply::PartAccepted(_) = reply {
+            self.taking_in = self.taking_in.saturating_sub(1);
+        }
         match reply {
             ServerReply::Greeted(greeted) => self.greeted(*greeted)?,
             ServerReply::NotAdmitted => self.close(CloseCode::NOT_ADMITTED, 0),
@@ -221,6 +234,7 @@ impl Responder {
         self.officer = greeted.officer;
         self.claims = greeted.claims;
         self.own_sequence = greeted.own_sequence;
+        self.granted = greeted.welcome.scopes.iter().cloned().collect();
         for cursor in greeted.welcome.cursors.iter() {
             self.feeds.push(FeedState {
                 scope: cursor.scope.clone(),
@@ -272,13 +286,22 @@ impl Responder {
             }
             let parts = stretch.feed.parts.iter();
             self.introduced.extend(parts.map(|part| part.seal.claim.replica));
+            let mut items = stretch.feed.items.iter();
+            if items.any(|item| matches!(item, FeedItem::Left(_))) {
+                // What left may be purged there, and come back later: it is sent again.
+                self.sent = Stretches::default();
+            }
+            for (replica, first, last) in stretch.whole {
+                self.sent.add(replica, first, last);
+            }
             self.send(Frame::Feed(Box::new(stretch.feed)));
         }
     }
 
     /// Reads the next feed that is behind, `own` first; one stretch at a time, so that a slow link holds back reading.
+    /// What the peer has sent is taken in first: each run makes its feeds grow, and they are read once for all of them.
     fn serve(&mut self) {
-        if self.phase != Phase::Open || self.reading.is_some() {
+        if self.phase != Phase::Open || self.reading.is_some() || self.taking_in > 0 {
             return;
         }
         let Some(index) = self.feeds.iter().position(|state| state.behind) else {
@@ -301,6 +324,8 @@ impl Responder {
                 claims: self.claims.clone(),
                 own_sequence: self.own_sequence,
                 introduced: self.introduced.clone(),
+                granted: self.granted.clone(),
+                sent: self.sent.clone(),
             };
             self.store(ServerOp::ReadFeed(request));
         }

@@ -1,10 +1,11 @@
 //! A transaction over a state reads as that state with its writes applied; against a plain map, by random operations.
 
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::{MemoryStore, Read, Table, Transaction, WriteSet};
+use super::{MemoryStore, Opened, Pair, Read, StoreError, Table, Transaction, WriteSet};
 
 /// One write to a small space of keys, so that writes meet.
 type Step = (u8, Option<u8>);
@@ -19,6 +20,14 @@ fn writes_of(steps: &[Step]) -> WriteSet {
         writes.set(Table::Meta, [*key].to_vec(), value.map(|value| [value].to_vec()));
     }
     writes
+}
+
+fn open(key: &[u8], value: &[u8]) -> Result<Opened, StoreError> {
+    let pair: Pair = (key.to_vec(), value.to_vec());
+    Ok(Opened {
+        low: key.to_vec(),
+        value: Rc::new(pair),
+    })
 }
 
 proptest! {
@@ -50,6 +59,13 @@ proptest! {
         prop_assert_eq!(inner.last(Table::Meta, &from, &to), model.last(Table::Meta, &from, &to));
         prop_assert_eq!(inner.scan(Table::Meta, &from, &to, limit), model.scan(Table::Meta, &from, &to, limit));
         prop_assert_eq!(inner.get(Table::Meta, &from), model.get(Table::Meta, &from));
+        let first = model.scan(Table::Meta, &from, &to, 1).unwrap().into_iter().next();
+        // Asked twice: the second time it may be remembered.
+        for _ in 0..2 {
+            let opened = inner.first_opened(Table::Meta, &from, &to, &open).unwrap();
+            let opened = opened.map(|opened| opened.downcast_ref::<Pair>().unwrap().clone());
+            prop_assert_eq!(&opened, &first);
+        }
         let later = inner.into_writes();
         outer.absorb(later);
         let writes = outer.into_writes();

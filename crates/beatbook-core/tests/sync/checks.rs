@@ -6,7 +6,7 @@ use beatbook_core::ledger::{self, CheckNothing};
 use beatbook_core::merge::Head;
 use beatbook_core::register::{self, Officer};
 use beatbook_core::server::{self, ServerEnv, ServerOp};
-use beatbook_core::store::{MemoryStore, Read, Table, Transaction};
+use beatbook_core::store::{MemoryStore, Table, Transaction};
 use beatbook_proto::{Dot, Entry, EpochId, OfficerId, RevisionKind, Scope, Standing, Verdict};
 
 use crate::world::World;
@@ -277,13 +277,9 @@ fn heads(store: &MemoryStore) -> BTreeMap<Dot, Head> {
 }
 
 fn entries(store: &MemoryStore) -> BTreeMap<Dot, Entry> {
-    let keys = store.scan(Table::Entries, &[], &[0xff; 32], usize::MAX).unwrap();
-    keys.into_iter()
-        .map(|(key, _)| {
-            let dot = Dot::from_key(&key).unwrap();
-            (dot, ledger::entry(store, dot).unwrap().unwrap().entry)
-        })
-        .collect()
+    let books = ledger::books(store).unwrap().into_iter();
+    let logs = books.map(|book| ledger::log(store, book.replica(), 1, usize::MAX).unwrap());
+    logs.flatten().map(|(dot, stored)| (dot, stored.entry)).collect()
 }
 
 fn whole(entry: &Entry) -> Vec<u8> {

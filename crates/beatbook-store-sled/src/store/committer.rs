@@ -146,10 +146,7 @@ impl Committer {
             let shared = Arc::clone(&self.shared);
             // The committer alone takes the lock to write, so reading here cannot wait for itself.
             let live = shared.live.read();
-            let view = View {
-                shared: &shared,
-                index: live.index.as_ref(),
-            };
+            let view = View::new(&shared, live.index.as_ref());
             let mut group = Transaction::new(&view);
             while let Some(task) = next.take() {
                 let (ran, wrote) = run_one(&shared, task, &mut group);

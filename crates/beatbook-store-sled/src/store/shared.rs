@@ -1,11 +1,13 @@
 //! What the callers of a store and its committer share.
 
+use std::any::Any;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use beatbook_core::planted::{Bug, is_planted};
-use beatbook_core::store::{Pairs, Read, StoreError, Table};
+use beatbook_core::store::{Open, Pairs, Read, Recent, StoreError, Table};
 use parking_lot::{Mutex, RwLock};
 
 use crate::anchor::Anchor;
@@ -82,10 +84,7 @@ impl Shared {
     /// Runs `f` over one consistent durable state.
     pub(crate) fn read<T>(&self, f: impl FnOnce(&dyn Read) -> T) -> T {
         let live = self.live.read();
-        f(&View {
-            shared: self,
-            index: live.index.as_ref(),
-        })
+        f(&View::new(self, live.index.as_ref()))
     }
 
     /// Wraps the store key for another PIN or key.
@@ -152,11 +151,20 @@ impl Shared {
 
 /// Reads of the state that is durable.
 pub(crate) struct View<'a> {
-    pub(crate) shared: &'a Shared,
-    pub(crate) index: Option<&'a Index>,
+    shared: &'a Shared,
+    index: Option<&'a Index>,
+    recent: Recent,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    pub(crate) fn new(shared: &'a Shared, index: Option<&'a Index>) -> Self {
+        Self {
+            shared,
+            index,
+            recent: Recent::default(),
+        }
+    }
+
     fn index(&self) -> Result<&Index, StoreError> {
         self.shared.check()?;
         // A closed store is latched: an index that is missing here waits for room on the disk.
@@ -175,6 +183,16 @@ impl Read for View<'_> {
 
     fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
         self.index()?.last(table, from, to)
+    }
+
+    fn first_opened(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        open: Open<'_>,
+    ) -> Result<Option<Rc<dyn Any>>, StoreError> {
+        self.recent.through(self.index()?, (table, from, to), open)
     }
 }
 
