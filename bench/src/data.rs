@@ -3,6 +3,7 @@
 //! A note becomes a note, a contact a contact; a patrol becomes a segment and as many breadcrumbs as its track needs,
 //! since a breadcrumb holds five minutes at most.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -59,6 +60,20 @@ pub fn folder(dir: Option<PathBuf>) -> Result<TempDir, Failure> {
         Some(dir) => TempDir::new_in(dir)?,
         None => TempDir::new()?,
     })
+}
+
+/// Bytes that the files of a folder take on disk.
+pub fn disk_bytes(folder: &Path) -> Result<u64, Failure> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += match metadata.is_dir() {
+            true => disk_bytes(&entry.path())?,
+            false => 512 * metadata.blocks(),
+        };
+    }
+    Ok(bytes)
 }
 
 fn write(book: &Notebook, record: &Value) -> Result<u64, Failure> {

@@ -92,22 +92,10 @@ impl Force {
         Ok(Notebook::enrol(dir, &Unlock::keystore([7; 32]), options, &token).await?)
     }
 
-    /// The server's processor time so far and its peak memory, in seconds and MiB.
-    pub fn usage(&self) -> Result<(f64, f64), Failure> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.server.id()))?;
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect();
-        let ticks = |index: usize| {
-            fields
-                .get(index)
-                .and_then(|field| field.parse::<f64>().ok())
-                .unwrap_or(0.0)
-        };
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.server.id()))?;
+    /// What this program and the server have used so far.
+    pub fn usage(&self) -> Result<Usage, Failure> {
+        let server = self.server.id().to_string();
+        let status = std::fs::read_to_string(format!("/proc/{server}/status"))?;
         let peak = status
             .lines()
             .find_map(|line| line.strip_prefix("VmHWM:"))
@@ -117,8 +105,37 @@ impl Force {
             .next()
             .and_then(|kib| kib.parse::<f64>().ok())
             .unwrap_or(0.0);
-        Ok(((ticks(11) + ticks(12)) / TICKS_PER_SECOND, peak / 1024.0))
+        Ok(Usage {
+            here_s: processor_s("self")?,
+            server_s: processor_s(&server)?,
+            server_peak_mib: peak / 1024.0,
+        })
     }
+}
+
+/// Processor time so far, in seconds, and the server's peak memory.
+pub struct Usage {
+    pub here_s: f64,
+    pub server_s: f64,
+    pub server_peak_mib: f64,
+}
+
+/// User and system time of a process, in seconds.
+fn processor_s(process: &str) -> Result<f64, Failure> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    let ticks = |index: usize| {
+        fields
+            .get(index)
+            .and_then(|field| field.parse::<f64>().ok())
+            .unwrap_or(0.0)
+    };
+    Ok((ticks(11) + ticks(12)) / TICKS_PER_SECOND)
 }
 
 impl Drop for Force {

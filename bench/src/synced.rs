@@ -19,7 +19,11 @@ struct Round {
     bytes_down: u64,
     idle_s: f64,
     idle_bytes: u64,
-    server_cpu_s: f64,
+    /// Processor time of the device and the server while uploading, of the supervisor and the server while pulling.
+    up_cpu_s: (f64, f64),
+    down_cpu_s: (f64, f64),
+    server_disk: u64,
+    reader_disk: u64,
     server_peak_mib: f64,
     entries: u64,
 }
@@ -61,7 +65,20 @@ pub fn run(file: &Path, rounds: usize, dir: Option<PathBuf>) -> Result<(), Failu
     row("sync with nothing new, bytes both ways", 0, &|round| {
         round.idle_bytes as f64
     });
-    row("server processor time, s", 2, &|round| round.server_cpu_s);
+    row("processor time of the upload, device, s", 2, &|round| round.up_cpu_s.0);
+    row("processor time of the upload, server, s", 2, &|round| round.up_cpu_s.1);
+    row("processor time of the pull, supervisor, s", 2, &|round| {
+        round.down_cpu_s.0
+    });
+    row("processor time of the pull, server, s", 2, &|round| {
+        round.down_cpu_s.1
+    });
+    row("server's disk, bytes a record", 0, &|round| {
+        round.server_disk as f64 / records.len() as f64
+    });
+    row("supervisor's disk, bytes a record", 0, &|round| {
+        round.reader_disk as f64 / records.len() as f64
+    });
     row("server peak memory, MiB", 0, &|round| round.server_peak_mib);
     let entries = done.first().map_or(0, |round| round.entries);
     println!("{} records in {entries} entries, {rounds} rounds", records.len());
@@ -76,10 +93,11 @@ async fn one_round(dir: &Path, records: &Records) -> Result<Round, Failure> {
     let begun = Instant::now();
     let entries = records.write(&device)?;
     let write_s = begun.elapsed().as_secs_f64();
-    let (cpu_before, _) = force.usage()?;
+    let before = force.usage()?;
     let up = sync(&device).await?;
+    let between = force.usage()?;
     let down = sync(&supervisor).await?;
-    let (cpu_after, server_peak_mib) = force.usage()?;
+    let after = force.usage()?;
     check(&supervisor, &device, entries)?;
     let idle = sync(&device).await?;
     device.close()?;
@@ -92,8 +110,11 @@ async fn one_round(dir: &Path, records: &Records) -> Result<Round, Failure> {
         bytes_down: up.bytes_down + down.bytes_down,
         idle_s: idle.elapsed.as_secs_f64(),
         idle_bytes: idle.bytes_up + idle.bytes_down,
-        server_cpu_s: cpu_after - cpu_before,
-        server_peak_mib,
+        up_cpu_s: (between.here_s - before.here_s, between.server_s - before.server_s),
+        down_cpu_s: (after.here_s - between.here_s, after.server_s - between.server_s),
+        server_disk: data::disk_bytes(&dir.join("server"))?,
+        reader_disk: data::disk_bytes(&dir.join("supervisor"))?,
+        server_peak_mib: after.server_peak_mib,
         entries,
     })
 }

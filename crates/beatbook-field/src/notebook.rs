@@ -152,11 +152,21 @@ impl Notebook {
     }
 
     pub(crate) fn set_coverage(&self, coverage: Coverage) {
-        self.inner.coverage.send_if_modified(|held| {
+        let syncing = coverage == Coverage::Syncing;
+        let changed = self.inner.coverage.send_if_modified(|held| {
             let differs = *held != coverage;
             *held = coverage;
             differs
         });
+        if changed && !syncing {
+            // What waited for the session to be done with the disk and the processor goes on.
+            self.show(Shown::Rested);
+        }
+    }
+
+    /// True while news goes out or comes in.
+    pub(crate) fn is_syncing(&self) -> bool {
+        *self.inner.coverage.borrow() == Coverage::Syncing
     }
 
     /// Hands something to the thread that keeps index and app up to date.

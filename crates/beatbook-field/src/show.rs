@@ -25,6 +25,8 @@ pub(crate) enum Shown {
     /// An event that names a book.
     Named(fn(String, u64) -> Event, ReplicaId, u64),
     Purged(Vec<RecordId>),
+    /// A session is done with what it had to do: nothing is to be shown, words may be indexed again.
+    Rested,
     Verdicts,
 }
 
@@ -51,7 +53,7 @@ pub(crate) fn of_reply(reply: &DeviceReply) -> Vec<Shown> {
     }
 }
 
-/// Shows what comes until the notebook is gone, and indexes words while nothing comes.
+/// Shows what comes until the notebook is gone, and indexes words while nothing comes and nothing is synced.
 pub(crate) fn run(weak: &WeakNotebook, shown: &Receiver<Shown>) {
     let mut idle = false;
     loop {
@@ -65,7 +67,7 @@ pub(crate) fn run(weak: &WeakNotebook, shown: &Receiver<Shown>) {
                 show(&book, shown);
                 idle = false;
             }
-            Err(TryRecvError::Empty) => idle = !book.index_words(),
+            Err(TryRecvError::Empty) => idle = book.is_syncing() || !book.index_words(),
             Err(TryRecvError::Disconnected) => return,
         }
     }
@@ -85,6 +87,7 @@ fn show(book: &Notebook, shown: Shown) {
             book.tell(event(name, counter));
         }
         Shown::Purged(records) => book.forget(&records),
+        Shown::Rested => {}
         Shown::Verdicts => book.tell_quarantined(),
     }
 }

@@ -194,13 +194,15 @@ impl Notebook {
     /// Indexes the words of some records that wait for it; false if there are none. A search before that reads them.
     pub(crate) fn index_words(&self) -> bool {
         let records = self.inner.index.read().unworded(WORDED_IN_A_ROUND);
-        for record in &records {
-            let mut index = self.inner.index.write();
-            match self.inner.store.read(|read| ledger::head(read, *record)) {
-                Ok(Some(head)) => index.word(&head),
-                Ok(None) | Err(_) => index.leave_unworded(*record),
+        let mut index = self.inner.index.write();
+        self.inner.store.read(|read| {
+            for record in &records {
+                match ledger::head(read, *record) {
+                    Ok(Some(head)) => index.word(&head),
+                    Ok(None) | Err(_) => index.leave_unworded(*record),
+                }
             }
-        }
+        });
         !records.is_empty()
     }
 
@@ -259,7 +261,7 @@ impl Notebook {
 /// Words of so few records are indexed at once; those of more wait until nothing else is to be shown.
 const WORDED_AT_ONCE: usize = 4;
 /// Records whose words are indexed before something else gets its turn.
-const WORDED_IN_A_ROUND: usize = 64;
+const WORDED_IN_A_ROUND: usize = 32;
 
 /// Merged records as they change. See [`Notebook::subscribe`].
 #[derive(Debug)]
