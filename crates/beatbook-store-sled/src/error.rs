@@ -73,6 +73,14 @@ pub enum OpenError {
         /// The folder.
         path: PathBuf,
     },
+    /// The store was written before the first release, in a format that none reads: make a new one.
+    #[error("this store has format {found}, from before the first release, and this one reads {known}; make a new store")]
+    OlderFormat {
+        /// Format of the store.
+        found: u32,
+        /// The format that this release reads.
+        known: u32,
+    },
     /// What a guess of the PIN is to cost is out of range: use the default.
     #[error("the cost of a PIN is out of range; use 8 KiB to 1 GiB of memory and 1 to 64 passes")]
     PinCost,

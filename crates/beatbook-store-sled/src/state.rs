@@ -13,7 +13,7 @@ use crate::journal::frame::Chain;
 use crate::seal::{Purpose, StoreKey};
 
 /// Format of the store as a whole.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 const FORMAT_FILE: &str = "format";
 const STATE_FILE: &str = "state";
 const JOURNAL: &str = "journal";
@@ -158,6 +158,7 @@ pub(crate) fn check_format(disk: &dyn Disk, dir: &Path) -> Result<(), OpenError>
     match found.filter(|_| lines.all(|line| line == found)) {
         Some(FORMAT) => Ok(()),
         Some(found) if found > FORMAT => Err(OpenError::NewerFormat { found, known: FORMAT }),
+        Some(found) if found > 0 => Err(OpenError::OlderFormat { found, known: FORMAT }),
         _ => Err(OpenError::damaged(&path, 0, "not the format of a store")),
     }
 }

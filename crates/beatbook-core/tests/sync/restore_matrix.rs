@@ -596,21 +596,16 @@ fn shows(head: &Head, word: &str) -> bool {
 }
 
 fn entries(store: &MemoryStore) -> BTreeMap<Dot, Entry> {
-    let rows = store.scan(Table::Entries, &[], &[0xff; 32], usize::MAX).unwrap();
-    rows.into_iter()
-        .map(|(key, _)| {
-            let dot = Dot::from_key(&key).unwrap();
-            (dot, ledger::entry(store, dot).unwrap().unwrap().entry)
-        })
-        .collect()
+    let books = ledger::books(store).unwrap().into_iter();
+    let logs = books.map(|book| ledger::log(store, book.replica(), 1, usize::MAX).unwrap());
+    logs.flatten().map(|(dot, stored)| (dot, stored.entry)).collect()
 }
 
+/// The bodies of all that a store holds, quarantine included.
 fn raw(store: &MemoryStore) -> Vec<Vec<u8>> {
-    [Table::Entries, Table::Quarantine]
-        .into_iter()
-        .flat_map(|table| store.scan(table, &[], &[0xff; 64], usize::MAX).unwrap())
-        .map(|(_, bytes)| bytes)
-        .collect()
+    let apart = ledger::quarantined(store).unwrap().into_iter();
+    let held = entries(store).into_values();
+    held.chain(apart.map(|apart| apart.entry)).map(|entry| entry.body.to_vec()).collect()
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

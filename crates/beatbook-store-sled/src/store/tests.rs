@@ -281,18 +281,24 @@ fn a_closed_store_refuses_its_other_clones() {
 }
 
 #[test]
-fn a_later_format_and_a_folder_in_use_are_refused() {
+fn another_format_and_a_folder_in_use_are_refused() {
     let (_folder, dir) = folder();
     assert!(!Store::exists(&dir));
     create(&dir, plain()).close().expect("close");
     assert!(Store::exists(&dir));
     let again = Store::create(&dir, &Unlock::keystore(KEY), plain());
     assert!(matches!(again, Err(OpenError::AlreadyExists { .. })));
-    fs::write(dir.join("format"), "beatbook store 2\n").expect("write");
+    fs::write(dir.join("format"), "beatbook store 3\n").expect("write");
     let newer = Store::open(&dir, &Unlock::keystore(KEY), plain());
     assert!(matches!(
         newer,
-        Err(OpenError::NewerFormat { found: 2, known: 1 })
+        Err(OpenError::NewerFormat { found: 3, known: 2 })
+    ));
+    fs::write(dir.join("format"), "beatbook store 1\n").expect("write");
+    let older = Store::open(&dir, &Unlock::keystore(KEY), plain());
+    assert!(matches!(
+        older,
+        Err(OpenError::OlderFormat { found: 1, known: 2 })
     ));
     let none = Store::open(dir.join("journal"), &Unlock::keystore(KEY), plain());
     assert!(matches!(none, Err(OpenError::NotAStore { .. })));
