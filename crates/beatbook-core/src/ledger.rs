@@ -38,7 +38,7 @@ pub use read::{
     record_name, status,
 };
 pub use seal::{Founded, PartRecord, book_part, next_run, seal_pending};
-pub use stretch::entry;
+pub use stretch::{entry, remove_entry, save_entry};
 pub use write::{Draft, Identity, ReadToken, Written, open_books, void_or_refuse, write};
 
 pub(crate) use accept::{accept_entries, accept_run_entries, give_up, is_taken, quarantine_taken};
@@ -49,7 +49,7 @@ pub(crate) use reissue::{alias, as_folded, fold_reissue, is_reissued};
 pub(crate) use seal::{
     drop_other_seals, holding_part, is_known_seal, keep_leaves, part_of, proof_of, put_part, seal_ending_at,
 };
-pub(crate) use stretch::{each_held, remove_entry, save_entry};
+pub(crate) use stretch::each_held;
 pub(crate) use write::{open_book, open_replicas};
 
 /// Why an operation on the ledger was refused. Nothing was written.

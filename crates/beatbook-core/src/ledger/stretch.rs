@@ -56,18 +56,14 @@ pub fn entry(read: &dyn Read, dot: Dot) -> Result<Option<StoredEntry>, StoreErro
     Ok(place.and_then(|place| row.entries.get(place)).cloned())
 }
 
-/// Writes an entry, new or changed.
-pub(crate) fn save_entry(
-    tx: &mut Transaction<'_>,
-    dot: Dot,
-    stored: &StoredEntry,
-) -> Result<(), LedgerError> {
+/// Writes an entry, new or changed. It is for the ledger to say when: by itself it moves no book and folds no record.
+pub fn save_entry(tx: &mut Transaction<'_>, dot: Dot, stored: &StoredEntry) -> Result<(), LedgerError> {
     carve(tx, dot)?;
     save(tx, Table::Entries, keys::entry(dot), stored)
 }
 
-/// Removes an entry.
-pub(crate) fn remove_entry(tx: &mut Transaction<'_>, dot: Dot) -> Result<(), LedgerError> {
+/// Removes an entry. As with [`save_entry`], all that rests on it stays as it is.
+pub fn remove_entry(tx: &mut Transaction<'_>, dot: Dot) -> Result<(), LedgerError> {
     carve(tx, dot)?;
     tx.remove(Table::Entries, keys::entry(dot));
     Ok(())

@@ -6,7 +6,7 @@ use beatbook_core::ledger::{self, CheckNothing};
 use beatbook_core::merge::Head;
 use beatbook_core::register::{self, Officer};
 use beatbook_core::server::{self, ServerEnv, ServerOp};
-use beatbook_core::store::{MemoryStore, Table, Transaction};
+use beatbook_core::store::{MemoryStore, Read, Table, Transaction};
 use beatbook_proto::{Dot, Entry, EpochId, OfficerId, RevisionKind, Scope, Standing, Verdict};
 
 use crate::world::World;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use beatbook_core::ledger;
 use beatbook_core::merge::Head;
-use beatbook_core::store::{MemoryStore, Read, Table};
+use beatbook_core::store::MemoryStore;
 use beatbook_proto::{Dot, Entry, FieldOp, RecordId, RevisionKind, Text, Value};
 
 use crate::link::{Faults, Link, Outcome};

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use beatbook_core::device::{self, DeviceEnv};
-use beatbook_core::ledger::{self, CheckNothing, Draft, Identity, ReadToken};
+use beatbook_core::ledger::{self, CheckNothing, Draft, Identity, ReadToken, StoredEntry};
 use beatbook_core::register::{self, Beat, Enrolment, Officer, Posting};
 use beatbook_core::server::{self, ServerEnv};
 use beatbook_core::session::{
@@ -216,9 +216,9 @@ impl World {
         )
     }
 
-    /// What the server keeps under a dot, as bytes.
-    pub(crate) fn server_value(&self, dot: Dot) -> Vec<u8> {
-        self.server.get(Table::Entries, &dot.key()).unwrap().unwrap()
+    /// What the server keeps under a dot.
+    pub(crate) fn server_value(&self, dot: Dot) -> StoredEntry {
+        ledger::entry(&self.server, dot).unwrap().unwrap()
     }
 
     /// The cursors that a device keeps.

@@ -2,7 +2,6 @@
 
 use super::super::fixtures::{World, dot_of, tell};
 use super::*;
-use beatbook_core::store::Table;
 
 #[test]
 fn an_acknowledged_entry_that_is_gone_is_found() {
@@ -18,7 +17,7 @@ fn an_acknowledged_entry_that_is_gone_is_found() {
         tell(&mut OnDevice, &mut trace, &world, &[wrote, reopened.clone()]),
         Ok(())
     );
-    world.on_device_do(0, |tx, _| tx.remove(Table::Entries, dot.key()));
+    world.on_device_do(0, |tx, _| ledger::remove_entry(tx, dot).unwrap());
     let judged = tell(&mut OnDevice, &mut trace, &world, std::slice::from_ref(&reopened));
     assert_eq!(judged.unwrap_err().invariant, ACKNOWLEDGED);
 

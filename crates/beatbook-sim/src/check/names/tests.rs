@@ -31,7 +31,7 @@ fn other_bytes_at_the_server_are_found() {
         Ok(())
     );
     let other = world.server_value(second);
-    world.at_server_do(|tx| tx.put(beatbook_core::store::Table::Entries, first.key(), other));
+    world.at_server_do(|tx| ledger::save_entry(tx, first, &other).unwrap());
     let judged = tell(&mut names, &mut trace, &world, &[accepted]);
     assert_eq!(judged.unwrap_err().invariant, NAMES);
     assert_eq!(names.quiet(&mut trace, &world).unwrap_err().invariant, NAMES);

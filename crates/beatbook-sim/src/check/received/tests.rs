@@ -2,7 +2,7 @@
 
 use super::super::fixtures::{World, dot_of, tell};
 use super::*;
-use beatbook_core::store::Table;
+use beatbook_core::ledger;
 
 #[test]
 fn a_stored_entry_that_is_gone_is_found() {
@@ -17,7 +17,7 @@ fn a_stored_entry_that_is_gone_is_found() {
     let facts = [wrote, world.accepted(0, dot), reopened.clone()];
     let mut trace = Trace::default();
     assert_eq!(tell(&mut Received, &mut trace, &world, &facts), Ok(()));
-    world.at_server_do(|tx| tx.remove(Table::Entries, dot.key()));
+    world.at_server_do(|tx| ledger::remove_entry(tx, dot).unwrap());
     let judged = tell(&mut Received, &mut trace, &world, &[reopened]);
     assert_eq!(judged.unwrap_err().invariant, RECEIPTED);
 }

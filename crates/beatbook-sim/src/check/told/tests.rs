@@ -3,7 +3,6 @@
 use super::super::fixtures::{World, dot_of, tell};
 use super::*;
 use crate::fact::{DeviceIndex, SessionIndex};
-use beatbook_core::store::Table;
 
 #[test]
 fn a_receipt_before_the_journal_is_found() {
@@ -27,8 +26,8 @@ fn a_receipt_before_the_journal_is_found() {
 fn a_write_that_is_not_there_is_found() {
     let mut world = World::new(1);
     let wrote = world.found(0, "one");
-    let key = dot_of(&wrote).key();
-    world.on_device_do(0, |tx, _| tx.remove(Table::Entries, key));
+    let dot = dot_of(&wrote);
+    world.on_device_do(0, |tx, _| ledger::remove_entry(tx, dot).unwrap());
     let judged = tell(&mut Told, &mut Trace::default(), &world, &[wrote]);
     assert_eq!(judged.unwrap_err().invariant, DURABLE);
 }
@@ -54,7 +53,7 @@ fn half_a_run_is_found() {
         ),
         Ok(())
     );
-    world.at_server_do(|tx| tx.remove(Table::Entries, first.key()));
+    world.at_server_do(|tx| ledger::remove_entry(tx, first).unwrap());
     let judged = tell(&mut Told, &mut Trace::default(), &world, &[stored]);
     assert_eq!(judged.unwrap_err().invariant, WHOLE);
 }

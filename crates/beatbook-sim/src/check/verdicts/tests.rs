@@ -17,8 +17,7 @@ fn a_verdict_without_cause_is_found() {
 
     let mut stored = ledger::entry(&world.server, dot).unwrap().unwrap();
     stored.standing = Standing::WAITING;
-    let bytes = codec::encode(&stored).unwrap();
-    world.at_server_do(|tx| tx.put(Table::Entries, dot.key(), bytes));
+    world.at_server_do(|tx| ledger::save_entry(tx, dot, &stored).unwrap());
     assert_eq!(
         Verdicts.quiet(&mut trace, &world).unwrap_err().invariant,
         VERDICTS
