@@ -65,8 +65,12 @@ pub fn run(file: &Path, rounds: usize, dir: Option<PathBuf>) -> Result<(), Failu
     row("sync with nothing new, bytes both ways", 0, &|round| {
         round.idle_bytes as f64
     });
-    row("processor time of the upload, device, s", 2, &|round| round.up_cpu_s.0);
-    row("processor time of the upload, server, s", 2, &|round| round.up_cpu_s.1);
+    row("processor time of the upload, device, s", 2, &|round| {
+        round.up_cpu_s.0
+    });
+    row("processor time of the upload, server, s", 2, &|round| {
+        round.up_cpu_s.1
+    });
     row("processor time of the pull, supervisor, s", 2, &|round| {
         round.down_cpu_s.0
     });

@@ -127,7 +127,9 @@ pub fn unpack_kept(bytes: &[u8], len: usize) -> Result<Vec<u8>, CodecError> {
         return Err(CodecError::TooLarge);
     }
     let unpacked = zstd::bulk::decompress(bytes, len).map_err(|_| CodecError::Unpack)?;
-    (unpacked.len() == len).then_some(unpacked).ok_or(CodecError::Unpack)
+    (unpacked.len() == len)
+        .then_some(unpacked)
+        .ok_or(CodecError::Unpack)
 }
 
 /// The window that content of `max` bytes can use: a short input cannot make the decoder take more.

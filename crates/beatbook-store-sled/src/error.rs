@@ -74,7 +74,9 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The store was written before the first release, in a format that none reads: make a new one.
-    #[error("this store has format {found}, from before the first release, and this one reads {known}; make a new store")]
+    #[error(
+        "this store has format {found}, from before the first release, and this one reads {known}; make a new store"
+    )]
     OlderFormat {
         /// Format of the store.
         found: u32,

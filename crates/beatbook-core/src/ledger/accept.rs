@@ -80,7 +80,11 @@ pub(crate) fn accept_entries(
     let held_before = holds_any(tx, claim.replica, (claim.first, claim.last))?;
     let mut fresh = Vec::with_capacity(run.entries().len());
     for verified in run.entries() {
-        let stored = if held_before { entry(tx, verified.dot)? } else { None };
+        let stored = if held_before {
+            entry(tx, verified.dot)?
+        } else {
+            None
+        };
         let Some(stored) = stored.filter(|_| !is_planted(Bug::DuplicateAppliedTwice)) else {
             first_new.get_or_insert(verified.dot.counter);
             fresh.push(verified);
@@ -102,7 +106,10 @@ pub(crate) fn accept_entries(
     accept_fresh(tx, &fresh, whole, author, intake, &mut accepted)?;
     if let Some(counter) = first_new.filter(|_| !accepted.taken) {
         let mut record = super::seal::part_record(run);
-        record.founded = whole.then(|| founded_in(tx, run, &accepted)).transpose()?.flatten();
+        record.founded = whole
+            .then(|| founded_in(tx, run, &accepted))
+            .transpose()?
+            .flatten();
         put_part(tx, counter, &record)?;
     }
     // A later entry of the run may have changed what an earlier one was at first.

@@ -38,7 +38,9 @@ pub struct Stretches(BTreeMap<(ReplicaId, u64), u64>);
 impl Stretches {
     /// Adds the entries from `first` up to and with `last`.
     pub fn add(&mut self, replica: ReplicaId, first: u64, last: u64) {
-        let before = first.checked_sub(1).and_then(|end| self.0.remove(&(replica, end)));
+        let before = first
+            .checked_sub(1)
+            .and_then(|end| self.0.remove(&(replica, end)));
         self.0.insert((replica, last), before.unwrap_or(first));
     }
 
@@ -244,7 +246,10 @@ impl<'a> Gathering<'a> {
             (Some(stored), fresh) => stored.entry.byte_len() + self.proof_bytes(known, fresh.as_ref(), dot),
             (None, Some(whole)) => {
                 let entries = whole.held.values();
-                SEAL_BYTES + entries.map(|stored| stored.entry.byte_len() + COUNTER_BYTES).sum::<usize>()
+                SEAL_BYTES
+                    + entries
+                        .map(|stored| stored.entry.byte_len() + COUNTER_BYTES)
+                        .sum::<usize>()
             }
             (None, None) => 0,
         };

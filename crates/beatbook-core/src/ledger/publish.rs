@@ -7,7 +7,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use beatbook_proto::{
-    Body, Dot, FieldId, Hash, List, OfficerId, RecordId, ReplicaId, Revision, Scope, Value, feed as wire, field,
+    Body, Dot, FieldId, Hash, List, OfficerId, RecordId, ReplicaId, Revision, Scope, Value, feed as wire,
+    field,
 };
 use serde::{Deserialize, Serialize};
 

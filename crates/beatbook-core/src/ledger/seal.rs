@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use beatbook_proto::limits::{RUN_BYTES_MAX, RUN_ENTRIES_MAX, UNPACKED_BYTES_MAX};
 use beatbook_proto::merkle::{self, Commitment, Hash};
 use beatbook_proto::{
-    Dot, Entry, List, Part, Proof, ReplicaId, RevisionKind, Run, RunSecret, Salt, Scope, Seal, SealClaim, Signer,
-    VerifiedRun, codec,
+    Dot, Entry, List, Part, Proof, ReplicaId, RevisionKind, Run, RunSecret, Salt, Scope, Seal, SealClaim,
+    Signer, VerifiedRun, codec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -135,10 +135,15 @@ pub fn next_run(read: &dyn Read, replica: ReplicaId, after: u64) -> Result<Optio
         return Ok(None);
     };
     let mut entries = Vec::new();
-    each_held(read, replica, (first, record.seal.claim.last), &mut |_, stored| {
-        entries.push(stored.entry.clone());
-        Ok(true)
-    })?;
+    each_held(
+        read,
+        replica,
+        (first, record.seal.claim.last),
+        &mut |_, stored| {
+            entries.push(stored.entry.clone());
+            Ok(true)
+        },
+    )?;
     if entries.len() as u64 != record.seal.claim.entries() {
         return Ok(None);
     }
@@ -199,11 +204,16 @@ pub(crate) fn proved(
 fn leaves(read: &dyn Read, record: &PartRecord) -> Result<Option<Vec<Option<Commitment>>>, StoreError> {
     let claim = &record.seal.claim;
     let mut leaves = Vec::new();
-    each_held(read, claim.replica, (claim.first, claim.last), &mut |counter, stored| {
-        let salt = salt_of(record, stored, counter);
-        leaves.push(salt.map(|salt| stored.entry.commitment(&salt)));
-        Ok(true)
-    })?;
+    each_held(
+        read,
+        claim.replica,
+        (claim.first, claim.last),
+        &mut |counter, stored| {
+            let salt = salt_of(record, stored, counter);
+            leaves.push(salt.map(|salt| stored.entry.commitment(&salt)));
+            Ok(true)
+        },
+    )?;
     Ok((leaves.len() as u64 == claim.entries()).then_some(leaves))
 }
 
@@ -220,11 +230,7 @@ pub(crate) fn keep_leaves(tx: &mut Transaction<'_>, dot: Dot) -> Result<(), Ledg
     put_part(tx, dot.counter, &record)
 }
 
-fn prove(
-    record: &PartRecord,
-    leaves: &[Option<Commitment>],
-    held: Vec<(u64, StoredEntry)>,
-) -> Option<Part> {
+fn prove(record: &PartRecord, leaves: &[Option<Commitment>], held: Vec<(u64, StoredEntry)>) -> Option<Part> {
     let claim = &record.seal.claim;
     let counters: Vec<u64> = held.iter().map(|(counter, _)| *counter).collect();
     let mut entries = Vec::with_capacity(held.len());

@@ -82,14 +82,30 @@ pub(crate) fn save_stretch<'a>(
     for entry in entries {
         if bytes + entry.byte_len() > STRETCH_BYTES && !gathered.is_empty() {
             let next = from + gathered.len() as u64;
-            put_stretch(tx, Dot { counter: from, ..first }, &gathered, arrival)?;
+            put_stretch(
+                tx,
+                Dot {
+                    counter: from,
+                    ..first
+                },
+                &gathered,
+                arrival,
+            )?;
             (from, bytes) = (next, 0);
             gathered.clear();
         }
         bytes += entry.byte_len();
         gathered.push(entry);
     }
-    put_stretch(tx, Dot { counter: from, ..first }, &gathered, arrival)
+    put_stretch(
+        tx,
+        Dot {
+            counter: from,
+            ..first
+        },
+        &gathered,
+        arrival,
+    )
 }
 
 /// Visits the entries held of a book from `first` up to and with `last`, in order, until `visit` says `false`.
@@ -112,7 +128,10 @@ pub(crate) fn each_held(
             break;
         }
         rows = ROWS_PAGE.min(2 * rows);
-        from = page.into_iter().next_back().map_or(to.clone(), |(key, _)| keys::next(key));
+        from = page
+            .into_iter()
+            .next_back()
+            .map_or(to.clone(), |(key, _)| keys::next(key));
     }
     // A stretch may go on beyond `last`.
     if let Some(counter) = last.checked_add(1)
@@ -311,7 +330,8 @@ fn put_stretch(
     let stretch = Stretch {
         sequence: arrival.sequence,
         received_at_ms: arrival.received_at_ms,
-        unpacked: u32::try_from(bytes.len()).map_err(|_| LedgerError::TooLarge(codec::CodecError::TooLarge))?,
+        unpacked: u32::try_from(bytes.len())
+            .map_err(|_| LedgerError::TooLarge(codec::CodecError::TooLarge))?,
         packed: codec::pack_to_keep(&bytes).map_err(LedgerError::TooLarge)?.into(),
     };
     save(tx, Table::Entries, keys::stretch(last, first.counter), &stretch)

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 
 use beatbook_proto::frame::{Close, Feed, Hello, Offer, VERSION};
 use beatbook_proto::{
-    CloseCode, EnrolmentId, Entry, FeedItem, Frame, List, OfficerId, PublicKey, ReplicaId, Scope, Standing, Verdict,
+    CloseCode, EnrolmentId, Entry, FeedItem, Frame, List, OfficerId, PublicKey, ReplicaId, Scope, Standing,
+    Verdict,
 };
 
 use super::SessionError;

@@ -605,7 +605,9 @@ fn entries(store: &MemoryStore) -> BTreeMap<Dot, Entry> {
 fn raw(store: &MemoryStore) -> Vec<Vec<u8>> {
     let apart = ledger::quarantined(store).unwrap().into_iter();
     let held = entries(store).into_values();
-    held.chain(apart.map(|apart| apart.entry)).map(|entry| entry.body.to_vec()).collect()
+    held.chain(apart.map(|apart| apart.entry))
+        .map(|entry| entry.body.to_vec())
+        .collect()
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

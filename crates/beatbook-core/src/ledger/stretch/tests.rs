@@ -7,14 +7,19 @@ use alloc::vec::Vec;
 use beatbook_proto::{Dot, Entry, ReplicaId, Standing};
 use proptest::prelude::*;
 
-use super::{Arrival, STRETCH_BYTES, each_held, entry, holds_any, page_after, remove_entry, save_entry, save_stretch};
+use super::{
+    Arrival, STRETCH_BYTES, each_held, entry, holds_any, page_after, remove_entry, save_entry, save_stretch,
+};
 use crate::ledger::StoredEntry;
 use crate::store::{MemoryStore, Transaction};
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
     /// Keep consecutive entries from a counter on, as far as none of them is held.
-    Keep { first: u64, count: u64 },
+    Keep {
+        first: u64,
+        count: u64,
+    },
     Change(u64),
     Remove(u64),
 }
@@ -37,7 +42,9 @@ fn dot(book: u8, counter: u64) -> Dot {
 /// A stored entry; some are so long that few fit a stretch.
 fn stored(counter: u64, standing: Standing) -> StoredEntry {
     let length = if counter % 5 == 0 { STRETCH_BYTES / 3 } else { 40 };
-    let body = (0..length).map(|place| (place as u64 * counter) as u8).collect::<Vec<u8>>();
+    let body = (0..length)
+        .map(|place| (place as u64 * counter) as u8)
+        .collect::<Vec<u8>>();
     StoredEntry {
         entry: Entry {
             header: vec![counter as u8; 9].into(),
