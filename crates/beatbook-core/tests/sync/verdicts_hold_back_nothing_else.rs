@@ -1,8 +1,8 @@
 //! What cannot be kept holds back its own record and nothing else, and its author hears of every change.
 
 use beatbook_core::ledger::{self, StoredEntry};
-use beatbook_core::store::{Table, Transaction};
-use beatbook_proto::{Bytes, Dot, Entry, RecordId, Revision, Standing, Verdict, VersionVector, codec};
+use beatbook_core::store::Transaction;
+use beatbook_proto::{Bytes, Dot, Entry, RecordId, Revision, Standing, Verdict, VersionVector};
 
 use crate::checks::plain;
 use crate::world::{DeviceIndex, LINES, PLACE, SUBJECT, World, set, texts};
@@ -168,8 +168,7 @@ fn replace(world: &mut World, device: DeviceIndex, dot: Dot, change: impl FnOnce
     let entry = change(stored.entry.clone());
     world.written.insert(dot, entry.clone());
     let mut tx = Transaction::new(&*store);
-    let bytes = codec::encode(&StoredEntry { entry, ..stored }).unwrap();
-    tx.put(Table::Entries, dot.key(), bytes);
+    ledger::save_entry(&mut tx, dot, &StoredEntry { entry, ..stored }).unwrap();
     let writes = tx.into_writes();
     store.apply(&writes);
 }
