@@ -106,10 +106,13 @@ pub(crate) fn accept_entries(
     accept_fresh(tx, &fresh, whole, author, intake, &mut accepted)?;
     if let Some(counter) = first_new.filter(|_| !accepted.taken) {
         let mut record = super::seal::part_record(run);
-        record.founded = whole
-            .then(|| founded_in(tx, run, &accepted))
-            .transpose()?
-            .flatten();
+        if whole {
+            record.founded = match super::seal::kept_whole(tx, run.seal())? {
+                // It came before: what it founded was told then, and nothing is founded twice.
+                Some(known) if fresh.is_empty() => known.founded,
+                _ => founded_in(tx, run, &accepted)?,
+            };
+        }
         put_part(tx, counter, &record)?;
     }
     // A later entry of the run may have changed what an earlier one was at first.

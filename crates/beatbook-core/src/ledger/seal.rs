@@ -279,6 +279,16 @@ pub(crate) fn put_part(
     )
 }
 
+/// What is kept of a whole run under this very seal, if each of its entries is held since.
+pub(crate) fn kept_whole(read: &dyn Read, seal: &Seal) -> Result<Option<PartRecord>, StoreError> {
+    let claim = &seal.claim;
+    let key = keys::part(claim.replica, claim.last, claim.first);
+    let record: Option<PartRecord> = load(read, Table::Seals, &key)?;
+    let whole =
+        |record: &PartRecord| record.seal == *seal && record.secret.is_some() && record.leaves.is_empty();
+    Ok(record.filter(whole))
+}
+
 /// Drops what is kept of other seals over the same entries of an own book: the server has another history of it.
 pub(crate) fn drop_other_seals(tx: &mut Transaction<'_>, seal: &Seal) -> Result<(), LedgerError> {
     let claim = &seal.claim;

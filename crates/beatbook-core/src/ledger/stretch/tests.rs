@@ -41,7 +41,11 @@ fn dot(book: u8, counter: u64) -> Dot {
 
 /// A stored entry; some are so long that few fit a stretch.
 fn stored(counter: u64, standing: Standing) -> StoredEntry {
-    let length = if counter.is_multiple_of(5) { STRETCH_BYTES / 3 } else { 40 };
+    let length = if counter.is_multiple_of(5) {
+        STRETCH_BYTES / 3
+    } else {
+        40
+    };
     let body = (0..length)
         .map(|place| (place as u64 * counter) as u8)
         .collect::<Vec<u8>>();
