@@ -146,6 +146,8 @@ pub enum What {
         cursor: Cursor,
         /// Entries that go with it.
         dots: Vec<Dot>,
+        /// Those of them that no step names: they are of a run that goes whole.
+        beside: Vec<Dot>,
     },
     /// The server told a device that it knows another history of its book; new books are open.
     Forked {

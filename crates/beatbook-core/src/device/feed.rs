@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use beatbook_proto::frame::Feed;
-use beatbook_proto::{Cursor, Dot, FeedItem, Hash, Part, Proof, RecordId, Scope, VerifiedRun, feed as wire};
+use beatbook_proto::{Cursor, Dot, FeedItem, Hash, Part, RecordId, Scope, VerifiedRun, feed as wire};
 
 use super::{DeviceEnv, Fed, recover};
 use crate::keys;
@@ -62,11 +62,9 @@ pub(super) fn apply_feed(
             fed.reissued += u64::from(recover::take_back(tx, env, part)?);
             continue;
         }
-        // SPEC R-FEED-5: what founded a record that moved since does not go whole.
-        let unmoved = matches!(part.proof, Proof::Whole(_));
         let accepted = take_part(tx, env, part, intake, &mut fed)?;
         for (record, scopes) in accepted.founded {
-            if unmoved || scopes == core::slice::from_ref(scope) {
+            if scopes == core::slice::from_ref(scope) {
                 founded.insert(record);
             } else {
                 founded_elsewhere.insert(record);
@@ -74,8 +72,15 @@ pub(super) fn apply_feed(
         }
     }
     if matches!(scope, Scope::Beat { .. }) {
-        for span in entered {
-            enter_all(tx, span, scope, &founded, &mut founded_elsewhere, &mut fed)?;
+        for (span, brought) in entered {
+            // What a step brings is of this scope. What it only speaks of may have left it since.
+            let mut none = BTreeSet::new();
+            let elsewhere = if brought {
+                &mut founded_elsewhere
+            } else {
+                &mut none
+            };
+            enter_all(tx, span, scope, &founded, elsewhere, &mut fed)?;
         }
     }
     fed.changed.sort();
@@ -200,9 +205,15 @@ fn part_named(item: &FeedItem) -> Option<u16> {
     }
 }
 
-/// The entries that the items speak of, held before or not, as consecutive ones.
-fn spans_of(feed: &Feed) -> Vec<(Dot, u32)> {
-    feed.items.iter().filter_map(|item| span_of(feed, item)).collect()
+/// The entries that the items speak of, as consecutive ones, and whether this frame brings them.
+fn spans_of(feed: &Feed) -> Vec<((Dot, u32), bool)> {
+    let spans = feed
+        .items
+        .iter()
+        .map(|item| (span_of(feed, item), part_named(item).is_some()));
+    spans
+        .filter_map(|(span, brought)| Some((span?, brought)))
+        .collect()
 }
 
 fn span_of(feed: &Feed, item: &FeedItem) -> Option<(Dot, u32)> {
@@ -343,13 +354,16 @@ fn enter_all(
             .as_ref()
             .map_or(next, |record| record.seal.claim.last.min(end - 1));
         if record.is_some_and(|record| record.founded.is_some()) {
-            // SPEC R-FEED-5: what a founding entry alone makes is in the scopes that it names. Only what came of it
-            // later needs a look.
+            // SPEC R-FEED-5: what a founding entry alone makes is in the scopes that it names. Only what came of it later
+            // needs a look, and what moved before it came.
             let (from, to) = keys::counters(first.replica, next, upto);
-            for (key, _) in tx.scan(Table::Heads, &from, &to, usize::MAX)? {
-                if let Some(dot) = Dot::from_key(&key) {
-                    enter(tx, dot, scope, founded_elsewhere, fed)?;
-                }
+            let rows = tx.scan(Table::Heads, &from, &to, usize::MAX)?;
+            let mut looked_at: BTreeSet<Dot> =
+                rows.iter().filter_map(|(key, _)| Dot::from_key(key)).collect();
+            let [from, to] = [next, upto].map(|counter| Dot { counter, ..first });
+            looked_at.extend(founded_elsewhere.range(from..=to));
+            for dot in looked_at {
+                enter(tx, dot, scope, founded_elsewhere, fed)?;
             }
         } else {
             for counter in next..=upto {

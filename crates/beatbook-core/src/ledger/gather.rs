@@ -4,9 +4,9 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use beatbook_proto::limits::{FEED_BYTES_MAX, FEED_ITEMS_MAX};
-use beatbook_proto::{Code, Dot, Entry, FeedItem, OfficerId, Part, RecordId, ReplicaId, Scope};
+use beatbook_proto::{Code, Dot, Entry, FeedItem, OfficerId, Part, RecordId, ReplicaId, Revision, Scope};
 
-use super::publish::Step;
+use super::publish::{Step, scopes_founded};
 use super::stretch::each_held;
 use super::{FeedEnd, FeedRecord, PartRecord, StoredEntry, book, book_part, decode, entry, head, head_with};
 use crate::keys;
@@ -25,7 +25,7 @@ pub struct FeedReader<'a> {
     pub holds: &'a dyn Fn(Dot, u64) -> bool,
     /// Books whose openings the reader has been sent.
     pub introduced: &'a BTreeSet<ReplicaId>,
-    /// The scopes that the reader is granted: a run of which every record is in one of them is sent whole.
+    /// The scopes that the reader is granted: a run of which every record is in scopes among them is sent whole.
     pub granted: &'a BTreeSet<Scope>,
     /// What the reader was sent in whole runs, and holds still.
     pub sent: &'a Stretches,
@@ -283,7 +283,7 @@ impl<'a> Gathering<'a> {
             None => None,
         };
         let mut held = BTreeMap::new();
-        if self.goes_whole(&record, changed.as_ref()) {
+        if self.goes_whole(&record, changed.as_ref())? {
             each_held(self.read, replica, span, &mut |counter, stored| {
                 held.insert(counter, stored.clone());
                 Ok(true)
@@ -301,23 +301,38 @@ impl<'a> Gathering<'a> {
         })
     }
 
-    /// True if the reader may have every entry of a run: it is the officer's own, or each record of it is in a scope that
-    /// is granted.
-    fn goes_whole(&self, record: &PartRecord, changed: Option<&BTreeMap<u64, Vec<Scope>>>) -> bool {
-        let granted = |scope: &Scope| self.reader.granted.contains(scope);
+    /// True if the reader may hold every entry of a run (R-FEED-5): it is the officer's own, or each record of it is in
+    /// the very scopes that its founding entry names, and all of these are granted. A record that moved goes by the feed of
+    /// where it is: by its founding entry alone a reader would take it for one of where it was.
+    fn goes_whole(
+        &self,
+        record: &PartRecord,
+        changed: Option<&BTreeMap<u64, Vec<Scope>>>,
+    ) -> Result<bool, StoreError> {
         if record.secret.is_none() {
-            return false;
+            return Ok(false);
         }
         if *self.reader.scope == Scope::Own {
-            return true;
+            return Ok(true);
         }
         let (Some(founded), Some(changed)) = (&record.founded, changed) else {
-            return false;
+            return Ok(false);
         };
-        let mut moved = changed.values();
-        founded.all_in_scopes
-            && founded.scopes.iter().all(granted)
-            && moved.all(|scopes| scopes.iter().any(granted))
+        let granted = |scope: &Scope| self.reader.granted.contains(scope);
+        if !founded.all_in_scopes || !founded.scopes.iter().all(granted) {
+            return Ok(false);
+        }
+        for (counter, scopes) in changed {
+            let dot = Dot {
+                replica: record.seal.claim.replica,
+                counter: *counter,
+            };
+            let founding = entry(self.read, dot)?.and_then(|stored| Revision::read(dot, &stored.entry).ok());
+            if founding.and_then(|founding| scopes_founded(&founding)).as_ref() != Some(scopes) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn of_beat(&self) -> bool {

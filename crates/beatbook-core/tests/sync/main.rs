@@ -14,3 +14,4 @@ mod server_went_back_in_time;
 mod shift_offline_then_synced;
 mod store_copied_or_restored;
 mod verdicts_hold_back_nothing_else;
+mod whole_runs_go_to_readers;

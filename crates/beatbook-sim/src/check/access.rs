@@ -32,11 +32,16 @@ impl Check for Access {
                 Ok(())
             }
             What::FeedSent {
-                device, cursor, dots, ..
+                device,
+                cursor,
+                dots,
+                beside,
+                ..
             } => {
                 let officer = world.device(*device).officer;
                 trace.ask(ACCESS, 1 + dots.len() as u64);
-                if !world.granted(officer).contains(&cursor.scope) {
+                let granted = world.granted(officer);
+                if !granted.contains(&cursor.scope) {
                     return broken(
                         ACCESS,
                         format!(
@@ -45,8 +50,14 @@ impl Check for Access {
                         ),
                     );
                 }
-                let judged =
-                    world.at_server(|read| self.sent(read, (*device, officer), &cursor.scope, dots, trace));
+                let way = Way {
+                    device: *device,
+                    officer,
+                    scope: &cursor.scope,
+                    granted: &granted,
+                    beside,
+                };
+                let judged = world.at_server(|read| self.sent(read, &way, dots, trace));
                 judged.unwrap_or(Ok(()))
             }
             _ => Ok(()),
@@ -91,20 +102,32 @@ impl Check for Access {
     }
 }
 
+/// How entries were sent.
+struct Way<'a> {
+    device: DeviceIndex,
+    officer: OfficerId,
+    /// Whose feed it was.
+    scope: &'a Scope,
+    /// All that the officer is granted at that moment.
+    granted: &'a [Scope],
+    /// Entries that no step of the feed names: the rest of a run that goes whole.
+    beside: &'a [Dot],
+}
+
 impl Access {
     fn sent(
         &mut self,
         read: &dyn Read,
-        (device, officer): (DeviceIndex, OfficerId),
-        scope: &Scope,
+        way: &Way<'_>,
         dots: &[Dot],
         trace: &mut Trace,
     ) -> Result<(), Violation> {
+        let Way { device, scope, .. } = way;
         for dot in dots {
             let may = match scope {
                 Scope::Own => trace
                     .officer_of(dot.replica)
-                    .is_none_or(|author| author == officer),
+                    .is_none_or(|author| author == way.officer),
                 Scope::Reference => true,
                 Scope::Beat { .. } => {
                     let stored = ledger::entry(read, *dot).map_err(unreadable)?;
@@ -114,7 +137,11 @@ impl Access {
                         continue;
                     };
                     let scopes = self.scopes_at(read, rev, trace).map_err(unreadable)?;
-                    scopes.is_none_or(|scopes| scopes.contains(scope))
+                    scopes.is_none_or(|scopes| match way.beside.contains(dot) {
+                        // Somewhere at all, and nowhere that is not granted.
+                        true => !scopes.is_empty() && scopes.iter().all(|scope| way.granted.contains(scope)),
+                        false => scopes.contains(scope),
+                    })
                 }
             };
             if !may {

@@ -92,13 +92,18 @@ impl fmt::Display for What {
                 device,
                 cursor,
                 dots,
+                beside,
             } => {
                 let (scope, at) = (&cursor.scope, cursor.position);
                 write!(
                     f,
                     "server: {session} sends feed {scope} up to {at} to {device}, {}",
                     Dots(dots)
-                )
+                )?;
+                match beside.len() {
+                    0 => Ok(()),
+                    beside => write!(f, ", {beside} of them beside"),
+                }
             }
             Self::HealingBegan => f.write_str("HEALING: faults have stopped"),
             other => other.fmt_rest(f),

@@ -123,6 +123,7 @@ impl World<'_> {
         self.admit(enrolment, plan.officer, key.public_key());
         let device = self.device_with(index, plan, (key_seed, key), enrolment, random);
         self.devices.push(device);
+        // On a full disk it is entered later.
         if self.write_register().is_some() {
             let (device, change) = (DeviceIndex(index), |device| RegisterChange::Enrolled {
                 device,

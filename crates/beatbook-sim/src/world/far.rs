@@ -10,7 +10,7 @@ use beatbook_core::server::{FeedRequest, ServerOp, ServerReply};
 use beatbook_core::session::{Responder, ResponderInput, ResponderOutput, SessionError};
 use beatbook_core::store::Durable;
 use beatbook_proto::frame::Close;
-use beatbook_proto::{CloseCode, Dot, Frame, OfficerId, PublicKey, ReplicaId, Scope};
+use beatbook_proto::{CloseCode, Dot, FeedItem, Frame, OfficerId, PublicKey, ReplicaId, Scope};
 use beatbook_server::policy;
 
 use super::device::IDLE_TIMEOUT_MS;
@@ -236,12 +236,13 @@ impl World<'_> {
                 if live {
                     self.reach(Mark::LiveFed);
                 }
-                let dots = dots_of(feed);
+                let (dots, beside) = (dots_of(feed), beside_of(feed));
                 self.tell(What::FeedSent {
                     session: index,
                     device,
                     cursor: feed.cursor.clone(),
                     dots,
+                    beside,
                 });
             }
             _ => {}
@@ -466,6 +467,29 @@ pub(super) fn dots_of(feed: &beatbook_proto::frame::Feed) -> Vec<Dot> {
     dots.sort();
     dots.dedup();
     dots
+}
+
+/// The entries of a frame that no item names, other than openings and what was kept apart (R-FEED-4).
+fn beside_of(feed: &beatbook_proto::frame::Feed) -> Vec<Dot> {
+    let mut named: BTreeMap<u16, BTreeSet<u64>> = BTreeMap::new();
+    for item in feed.items.iter() {
+        if let FeedItem::Entries { part, first, count } = item {
+            let counters = (0..u64::from(*count)).map(|step| first.saturating_add(step));
+            named.entry(*part).or_default().extend(counters);
+        }
+    }
+    let mut beside = Vec::new();
+    for (part, named) in named {
+        let Some(part) = feed.parts.get(usize::from(part)) else {
+            continue;
+        };
+        let replica = part.seal.claim.replica;
+        let others = part.entries.iter().map(|(counter, _)| *counter);
+        let others = others.filter(|counter| !named.contains(counter));
+        beside.extend(others.map(|counter| Dot { replica, counter }));
+    }
+    beside.sort();
+    beside
 }
 
 /// Store operations of one session at once.

@@ -101,6 +101,8 @@ impl World<'_> {
         }
         let life = self.server.life;
         self.boot_server(life);
+        // What could not be entered while the server's disk was full is entered by now.
+        self.write_register();
     }
 
     /// One session of everyone who is admitted.

@@ -6,6 +6,10 @@ use crate::fact::SessionIndex;
 use beatbook_proto::{Cursor, EpochId, Hash};
 
 fn sent(world: &World, device: usize, scope: Scope, dots: Vec<Dot>) -> Fact {
+    sent_beside(world, (device, scope), dots, vec![])
+}
+
+fn sent_beside(world: &World, (device, scope): (usize, Scope), dots: Vec<Dot>, beside: Vec<Dot>) -> Fact {
     let (epoch, hash) = (EpochId::default(), Hash::default());
     let cursor = Cursor {
         scope,
@@ -20,6 +24,7 @@ fn sent(world: &World, device: usize, scope: Scope, dots: Vec<Dot>) -> Fact {
         device: DeviceIndex(device),
         cursor,
         dots,
+        beside,
     })
 }
 
@@ -47,6 +52,14 @@ fn what_is_not_granted_is_found() {
     let reader = world.device(DeviceIndex(1)).officer;
     world.granted.get_mut(&reader).unwrap().push(beat("52/C09"));
     let leaked = sent(&world, 1, beat("52/C09"), vec![dot]);
+    assert_eq!(judge(&[founded.clone(), leaked], &world), Err(ACCESS));
+    // The rest of a run that goes whole may be of another scope, as long as that is granted.
+    let beside = |world: &World| sent_beside(world, (1, beat("52/C09")), vec![dot], vec![dot]);
+    let fine = beside(&world);
+    assert_eq!(judge(&[founded.clone(), fine], &world), Ok(()));
+    let granted = world.granted.get_mut(&reader).unwrap();
+    granted.retain(|scope| *scope != beat(BEAT));
+    let leaked = beside(&world);
     assert_eq!(judge(&[founded, leaked], &world), Err(ACCESS));
 }
 
