@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 
 use serde::de::{Deserialize, DeserializeSeed};
 use serde::ser::Serialize;
-use zstd::bulk::Compressor;
+use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::{DCtx, ResetDirective};
 
 use crate::limits::{UNPACK_RATIO_MAX, UNPACKED_BYTES_MAX, ZSTD_WINDOW_LOG_MAX};
@@ -118,7 +118,14 @@ fn unpack_with(context: &mut DCtx<'static>, bytes: &[u8]) -> Result<Vec<u8>, Cod
 
 /// Compresses bytes for keeping: faster than [`pack`], not for the wire.
 pub fn pack_to_keep(bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
-    zstd::bulk::compress(bytes, LEVEL_TO_KEEP).map_err(|_| CodecError::TooLarge)
+    let packed = KEEPER.with_borrow_mut(|kept| {
+        let compressor = match kept {
+            Some(compressor) => compressor,
+            None => kept.insert(Compressor::new(LEVEL_TO_KEEP)?),
+        };
+        compressor.compress(bytes)
+    });
+    packed.map_err(|_| CodecError::TooLarge)
 }
 
 /// Decompresses what [`pack_to_keep`] made of exactly `len` bytes.
@@ -126,9 +133,16 @@ pub fn unpack_kept(bytes: &[u8], len: usize) -> Result<Vec<u8>, CodecError> {
     if len > UNPACKED_BYTES_MAX {
         return Err(CodecError::TooLarge);
     }
-    let unpacked = zstd::bulk::decompress(bytes, len).map_err(|_| CodecError::Unpack)?;
-    (unpacked.len() == len)
-        .then_some(unpacked)
+    let unpacked = UNPACKER.with_borrow_mut(|kept| {
+        let decompressor = match kept {
+            Some(decompressor) => decompressor,
+            None => kept.insert(Decompressor::new()?),
+        };
+        decompressor.decompress(bytes, len)
+    });
+    unpacked
+        .ok()
+        .filter(|unpacked| unpacked.len() == len)
         .ok_or(CodecError::Unpack)
 }
 
@@ -161,6 +175,8 @@ fn whole<T>(bytes: &[u8], decoded: Result<(T, usize), bincode::error::DecodeErro
 thread_local! {
     // Making a context costs more than packing a small frame with it.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static KEEPER: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
     static DECOMPRESSOR: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
 }
 

@@ -128,7 +128,8 @@ pub struct Feed {
     pub from: u64,
     /// What happened, in order.
     pub items: List<FeedItem, FEED_ITEMS_MAX>,
-    /// The entries that the items speak of; one that no item names was kept apart at the server (R-FEED-4).
+    /// The entries that the items speak of, and the rest of runs that go whole (R-FEED-5); a part that no item names was
+    /// kept apart at the server (R-FEED-4).
     pub parts: List<Part, PARTS_MAX>,
     /// Openings of books that the reader has not seen: their keys prove the parts.
     pub openings: List<Part, PARTS_MAX>,
