@@ -4,7 +4,9 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use beatbook_proto::frame::Feed;
-use beatbook_proto::{Cursor, Dot, FeedItem, Hash, Part, RecordId, Scope, VerifiedRun, feed as wire};
+use beatbook_proto::{
+    Code, Cursor, Dot, FeedItem, Hash, Part, RecordId, ReplicaId, Scope, VerifiedRun, feed as wire,
+};
 
 use super::{DeviceEnv, Fed, recover};
 use crate::keys;
@@ -40,12 +42,7 @@ pub(super) fn apply_feed(
         introduce(tx, opening)?;
     }
     for (replica, label) in feed.labels {
-        if let Some(mut named) = book(tx, replica)?
-            && named.label.as_ref() != Some(&label)
-        {
-            named.label = Some(label);
-            save_book(tx, &named)?;
-        }
+        keep_label(tx, replica, label)?;
     }
     let intake = Intake {
         check: env.check,
@@ -87,6 +84,16 @@ pub(super) fn apply_feed(
     fed.changed.dedup();
     save(tx, Table::Cursors, feed.cursor.scope.key(), &feed.cursor)?;
     Ok(fed)
+}
+
+fn keep_label(tx: &mut Transaction<'_>, replica: ReplicaId, label: Code) -> Result<(), LedgerError> {
+    match book(tx, replica)? {
+        Some(mut named) if named.label.as_ref() != Some(&label) => {
+            named.label = Some(label);
+            save_book(tx, &named)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Accepts one part of a feed.
