@@ -192,6 +192,12 @@ pub(crate) fn accept_run_entries(
         author.held = author.held.max(run.seal().claim.last);
         author.sealed = run.seal().claim.last;
         author.seal = run.seal().hash();
+        // Runs after it may have come before it, offered by a reader.
+        while let Some(seal) = super::seal::next_seal(tx, author)? {
+            author.held = author.held.max(seal.claim.last);
+            author.sealed = seal.claim.last;
+            author.seal = seal.hash();
+        }
         save_book(tx, author)?;
     }
     Ok(accepted)

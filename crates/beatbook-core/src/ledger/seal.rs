@@ -11,7 +11,7 @@ use beatbook_proto::{
 use serde::{Deserialize, Serialize};
 
 use super::stretch::each_held;
-use super::{LedgerError, StoredEntry, book, decode, entry, load, save, save_book};
+use super::{Book, LedgerError, StoredEntry, book, decode, entry, load, save, save_book};
 use crate::keys;
 use crate::store::{Read, StoreError, Table, Transaction};
 
@@ -152,6 +152,18 @@ pub fn next_run(read: &dyn Read, replica: ReplicaId, after: u64) -> Result<Optio
         secret,
         entries: List(entries),
     }))
+}
+
+/// The seal of the whole run that is held right after what a book is sealed up to, and follows it.
+pub(crate) fn next_seal(read: &dyn Read, book: &Book) -> Result<Option<Seal>, StoreError> {
+    let Some(first) = book.sealed.checked_add(1) else {
+        return Ok(None);
+    };
+    let record = whole_part(read, book.replica(), first)?;
+    Ok(record
+        .filter(|record| record.secret.is_some() && record.seal.claim.first == first)
+        .filter(|record| record.seal.claim.previous == book.seal)
+        .map(|record| record.seal))
 }
 
 /// The entries `counters` of a book with the proof that ties them to their seal. All of one held part; ascending.

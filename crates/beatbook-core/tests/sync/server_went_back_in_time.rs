@@ -1,6 +1,7 @@
 //! A server restored from a backup, with or without a word, gets back all that it had receipted; from its devices.
 
 use beatbook_core::ledger;
+use beatbook_core::server::{self, ServerOp};
 use beatbook_core::session::Event;
 use beatbook_core::store::MemoryStore;
 
@@ -174,4 +175,38 @@ fn before_the_loss(seed: u64) -> (World, MemoryStore, [DeviceIndex; 3]) {
         .unwrap();
     world.sync(other);
     (world, backup, [phone, laptop, other])
+}
+
+/// Invariant 10: a reader may bring a later run before the device brings the one between; the book is then held whole.
+#[test]
+fn runs_that_come_in_any_order_are_held_whole() {
+    let mut world = World::new(1);
+    let ann = world.officer("PCSO", &["52/C02"]);
+    let phone = world.device(ann);
+    world.found(phone, "NOTE", "52/C02", "in the first run");
+    world.sync(phone);
+    let mut runs = Vec::new();
+    for subject in ["in the second run", "in the third run"] {
+        let after = world.book(phone).sealed;
+        world.found(phone, "NOTE", "52/C02", subject);
+        world.prepare(phone);
+        let book = world.book(phone);
+        let run = ledger::next_run(&world.devices[phone].store, book.replica(), after).unwrap();
+        runs.push(Box::new(run.unwrap().verify(&book.opening.key).unwrap()));
+    }
+    let book = world.book(phone);
+    let peer = book.opening.enrolment;
+    let [second, third] = <[_; 2]>::try_from(runs).unwrap();
+    for op in [
+        ServerOp::AcceptPart(third),
+        ServerOp::AcceptRun { peer, run: second },
+    ] {
+        world.at_server(|tx, env| server::execute(tx, env, op)).unwrap();
+    }
+    let there = ledger::book(&world.server, book.replica()).unwrap().unwrap();
+    assert_eq!(
+        (there.held, there.sealed, there.seal),
+        (book.sealed, book.sealed, book.seal)
+    );
+    world.check_always();
 }
