@@ -5,7 +5,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use beatbook_proto::frame::{BookClaim, Feed, Verdicts, Welcome};
+use beatbook_proto::frame::{BookClaim, BookPosition, Feed, Verdicts, Welcome};
 use beatbook_proto::{
     Cursor, Dot, Hash, List, Part, PublicKey, Receipt, RecordId, ReplicaId, Run, RunSecret, Scope, Signer,
     Stamp, Standing,
@@ -242,12 +242,18 @@ fn take_welcome(
                 welcomed.judged.push((known.replica(), position.secured));
             }
             let held = position.claim.counter;
-            if position.forked && !known.closed {
+            let parted = !position.forked && is_parted(tx, &known, position)?;
+            if parted {
+                // What the server once receipted beyond it, and whether it is the same up to there, its feed will say.
+                known.receipted = known.receipted.min(held);
+                recover::doubt(tx, &mut known, held)?;
+            }
+            if (position.forked || parted) && !known.closed {
                 welcomed.forked.push(known.replica());
             } else if !known.closed && held < known.receipted && !is_planted(Bug::RewindForgotten) {
                 welcomed.rewound.push((known.replica(), held));
             }
-            if !position.forked && !is_planted(Bug::RewindForgotten) {
+            if !position.forked && !parted && !is_planted(Bug::RewindForgotten) {
                 known.receipted = known.receipted.min(held);
                 let seal = ledger::seal_ending_at(tx, known.replica(), held)?;
                 if known.closed && seal.is_some_and(|seal| seal.hash() == position.claim.seal) {
@@ -280,6 +286,17 @@ fn take_welcome(
     }
     ledger::save_meta(tx, GRANTED_SCOPES, &welcome.scopes)?;
     Ok(welcomed)
+}
+
+/// True if the server holds less of an open own book and under a seal that is not of it: a copy of this store was there
+/// first after the server went back in time. No run of this store goes on from there.
+fn is_parted(read: &dyn Read, own: &Book, position: &BookPosition) -> Result<bool, StoreError> {
+    let held = position.claim.counter;
+    if own.closed || held == 0 || held >= own.sealed {
+        return Ok(false);
+    }
+    let seal = ledger::seal_ending_at(read, own.replica(), held)?;
+    Ok(seal.is_none_or(|seal| seal.hash() != position.claim.seal))
 }
 
 fn keep_receipt(

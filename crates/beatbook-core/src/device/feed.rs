@@ -145,6 +145,7 @@ fn take_part(
         .extend(accepted.folded.iter().map(|(_, record)| *record));
     fed.changed
         .extend(accepted.renamed.iter().map(|(_, record)| *record));
+    fed.changed.extend(&accepted.gave_back);
     Ok(accepted)
 }
 
@@ -164,7 +165,7 @@ fn take_own_history(
         author.receipted = author.receipted.min(counter - 1);
         recover::doubt(tx, &mut author, counter - 1)?;
         save_book(tx, &author)?;
-        recover::reissue_book(tx, env, replica, &mut fed.changed)?;
+        fed.reissued += recover::reissue_book(tx, env, replica, &mut fed.changed)?;
     }
     ledger::drop_other_seals(tx, run.seal())?;
     let mut author = book(tx, replica)?.ok_or(LedgerError::NoBook)?;

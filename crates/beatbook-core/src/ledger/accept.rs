@@ -48,6 +48,8 @@ pub struct Accepted {
     pub founded: BTreeMap<RecordId, Vec<Scope>>,
     /// Records that took another name, with the old one: re-issues of their founding entry.
     pub renamed: Vec<(RecordId, RecordId)>,
+    /// Records that gave back what others had written on another entry, which came later than a re-issue under its dot.
+    pub gave_back: Vec<RecordId>,
     /// Entries of the run that are not simply kept.
     pub verdicts: Vec<Verdict>,
     /// True if another entry already had one of the dots.
@@ -79,6 +81,7 @@ pub(crate) fn accept_entries(
     let mut first_new = whole.then_some(claim.first);
     let held_before = holds_any(tx, claim.replica, (claim.first, claim.last))?;
     let mut fresh = Vec::with_capacity(run.entries().len());
+    let mut proved_before = Vec::new();
     for verified in run.entries() {
         let stored = if held_before {
             entry(tx, verified.dot)?
@@ -98,6 +101,13 @@ pub(crate) fn accept_entries(
                 standing: Standing::QUARANTINED_DOT_TAKEN,
             });
         } else if !is_proved_by(tx, verified.dot, run.seal())? {
+            // One salt is kept for an entry, so one seal proves it, also where it was sealed in two lives of its book.
+            if whole {
+                super::seal::release_parts(tx, verified.dot)?;
+            } else if super::seal::holding_part(tx, verified.dot.replica, verified.dot.counter)?.is_some() {
+                proved_before.push(verified.dot.counter);
+                continue;
+            }
             first_new.get_or_insert(verified.dot.counter);
             let salt = (!whole).then_some(verified.salt);
             save_entry(tx, verified.dot, &StoredEntry { salt, ..stored })?;
@@ -105,7 +115,7 @@ pub(crate) fn accept_entries(
     }
     accept_fresh(tx, &fresh, whole, author, intake, &mut accepted)?;
     if let Some(counter) = first_new.filter(|_| !accepted.taken) {
-        let mut record = super::seal::part_record(run);
+        let mut record = super::seal::part_record(run).without(&proved_before);
         if whole {
             record.founded = match super::seal::kept_whole(tx, run.seal())? {
                 // It came before: what it founded was told then, and nothing is founded twice.

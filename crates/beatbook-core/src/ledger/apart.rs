@@ -8,14 +8,18 @@
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use beatbook_proto::{Dot, Hash, List, Original, Part, RecordId, ReplicaId, Standing, VerifiedRun};
+use beatbook_proto::{
+    Dot, Entry, Hash, List, Original, Part, RecordId, ReplicaId, Revision, RevisionKind, Standing,
+    VerifiedRun,
+};
 
 use super::fold::{fold_new, retry_all};
-use super::reissue::{alias, as_folded, is_reissued};
+use super::reissue::{alias, as_folded, innermost, is_reissued, means_own_reissue};
 use super::{
     Accepted, Intake, LedgerError, StoredEntry, entry, head, load, save, save_entry, save_head, seal,
 };
 use crate::keys;
+use crate::merge::Head;
 use crate::store::{Read, StoreError, Table, Transaction};
 
 /// Keeps what a reader handed in under a dot that another entry has, with its proof, for the book's own device.
@@ -139,12 +143,79 @@ fn unfold(tx: &mut Transaction<'_>, dot: Dot, stored: &StoredEntry) -> Result<Op
         save_entry(tx, other, &left)?;
     }
     retry_all(tx, queue, &mut accepted)?;
-    if let Some(mut after) = load::<crate::merge::Head>(tx, Table::Heads, &keys::entry(before.record))? {
+    if let Some(mut after) = load::<Head>(tx, Table::Heads, &keys::entry(before.record))? {
         after.scopes = before.scopes;
         after.frozen = before.frozen;
         save_head(tx, &after)?;
     }
     Ok(Some(before.record))
+}
+
+/// The entry under `dot` has come, and it is not the one that was issued again as `now`: what had been folded into the
+/// record of that as if it were, and is of authors who mean the present entry by the dot, is folded anew.
+pub(crate) fn give_back(
+    tx: &mut Transaction<'_>,
+    dot: Dot,
+    now: Dot,
+    queue: &mut VecDeque<Dot>,
+    accepted: &mut Accepted,
+) -> Result<(), LedgerError> {
+    let envelope = match entry(tx, now)? {
+        Some(stored) => as_folded(tx, now, &stored.entry)?,
+        None => None,
+    };
+    let before = match envelope {
+        Some(envelope) => head(tx, envelope.record())?.filter(|head| head.holds(now)),
+        None => None,
+    };
+    let Some(before) = before else { return Ok(()) };
+    let mut given_back = BTreeSet::new();
+    let mut stays = Vec::new();
+    for (_, other) in &before.revisions {
+        let Some(stored) = entry(tx, *other)? else {
+            continue;
+        };
+        let Some(folded) = as_folded(tx, *other, &stored.entry)? else {
+            continue;
+        };
+        let meant = *other != now && refers(tx, *other, &stored.entry, dot)?;
+        if meant
+            || given_back
+                .iter()
+                .any(|given: &Dot| folded.header.context.covers(*given))
+        {
+            given_back.insert(*other);
+        } else {
+            stays.push(folded);
+        }
+    }
+    let folded = Head::fold(stays.iter());
+    let Some(mut folded) = folded.filter(|_| !given_back.is_empty()) else {
+        return Ok(());
+    };
+    folded.scopes = before.scopes;
+    folded.frozen = before.frozen;
+    save_head(tx, &folded)?;
+    accepted.gave_back.push(folded.record);
+    for other in given_back {
+        let Some(mut stored) = entry(tx, other)? else {
+            continue;
+        };
+        stored.standing = fold_new(tx, other, &stored.entry, queue, accepted)?;
+        save_entry(tx, other, &stored)?;
+    }
+    Ok(())
+}
+
+/// True if an entry speaks of `dot`, and its author means by it what everyone does.
+fn refers(read: &dyn Read, of: Dot, bytes: &Entry, dot: Dot) -> Result<bool, StoreError> {
+    let inner = match bytes.header().map(|header| header.kind) {
+        Ok(RevisionKind::REISSUE) => innermost(bytes),
+        _ => Revision::read(of, bytes).ok(),
+    };
+    let speaks =
+        inner.is_some_and(|inner| inner.header.record == Some(dot) || inner.header.context.covers(dot));
+    Ok(speaks && !means_own_reissue(read, dot, of.replica)?)
 }
 
 fn put(tx: &mut Transaction<'_>, part: &Part) -> Result<(), LedgerError> {

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use beatbook_proto::{Dot, Entry, Revision, RevisionKind, Standing};
 
+use super::apart::give_back;
 use super::reissue::{alias, as_folded, is_another_name, originals, reissue};
 use super::{
     Accepted, LedgerError, book, entry, head, revisions, save_book, save_entry, save_head, scopes_founded,
@@ -46,6 +47,7 @@ pub(crate) fn fold_new(
         }
         // Another entry took the dot of the original: only the re-issuing book means the re-issue by it.
         tx.remove(Table::Aliases, keys::entry(dot));
+        give_back(tx, dot, reissued.now, queue, accepted)?;
     }
     if kind == Ok(RevisionKind::REISSUE) {
         return reissue(tx, dot, entry, queue, accepted);

@@ -478,6 +478,16 @@ fn readers(read: &dyn Read, replica: ReplicaId) -> Result<Vec<ReplicaId>, StoreE
     Ok([Some(replica), follows].into_iter().flatten().collect())
 }
 
+/// True if the author of entries in `reader` means a re-issue of its own by `dot`, whatever else has it.
+pub(crate) fn means_own_reissue(read: &dyn Read, dot: Dot, reader: ReplicaId) -> Result<bool, StoreError> {
+    for reader in readers(read, reader)? {
+        if read.get(Table::Aliases, &private_alias(dot, reader))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn private_alias(dot: Dot, reader: ReplicaId) -> Vec<u8> {
     let mut key = keys::entry(dot);
     key.extend_from_slice(reader.as_bytes());

@@ -54,6 +54,26 @@ impl PartRecord {
             .and_then(|place| self.leaves.get(place))
             .is_some_and(Option::is_some)
     }
+
+    /// The record of a part without some of its entries: what is left proves itself without them.
+    pub(crate) fn without(self, counters: &[u64]) -> Self {
+        if counters.is_empty() {
+            return self;
+        }
+        let claim = &self.seal.claim;
+        let wanted: Vec<bool> = (claim.first..=claim.last)
+            .map(|counter| !counters.contains(&counter) && self.holds(counter))
+            .collect();
+        let hashes = merkle::reprove(&self.leaves, &self.hashes, &wanted).unwrap_or_default();
+        let leaves = self.leaves.iter().zip(&wanted);
+        Self {
+            leaves: leaves.map(|(leaf, wanted)| leaf.filter(|_| *wanted)).collect(),
+            secret: None,
+            hashes,
+            seal: self.seal,
+            founded: None,
+        }
+    }
 }
 
 /// Seals entries of an own book that are not sealed yet into one more run, if there are any.
@@ -324,10 +344,28 @@ pub(crate) fn drop_other_seals(tx: &mut Transaction<'_>, seal: &Seal) -> Result<
 
 /// Holds one entry of a sealed part no longer: what is left of the part proves itself without it.
 pub(crate) fn release(tx: &mut Transaction<'_>, dot: Dot) -> Result<(), LedgerError> {
-    while holding_part(tx, dot.replica, dot.counter)?.is_some() {
-        keep_leaves(tx, dot)?;
-        let Some(record) = holding_part(tx, dot.replica, dot.counter)? else {
-            break;
+    release_from(tx, dot, |_| true)
+}
+
+/// The same for seals of which only parts are held; whole runs stay whole.
+pub(crate) fn release_parts(tx: &mut Transaction<'_>, dot: Dot) -> Result<(), LedgerError> {
+    release_from(tx, dot, |record| record.secret.is_none())
+}
+
+fn release_from(
+    tx: &mut Transaction<'_>,
+    dot: Dot,
+    of: impl Fn(&PartRecord) -> bool,
+) -> Result<(), LedgerError> {
+    while let Some(record) = part_holding(tx, dot.replica, dot.counter, &of)? {
+        let record = if record.leaves.is_empty() {
+            keep_leaves(tx, dot)?;
+            let Some(record) = holding_part(tx, dot.replica, dot.counter)? else {
+                break;
+            };
+            record
+        } else {
+            record
         };
         let claim = &record.seal.claim;
         let held: Vec<u64> = (claim.first..=claim.last)
@@ -339,9 +377,6 @@ pub(crate) fn release(tx: &mut Transaction<'_>, dot: Dot) -> Result<(), LedgerEr
                 tx.remove(Table::Seals, key);
             }
         }
-        let wanted: Vec<bool> = (claim.first..=claim.last)
-            .map(|counter| counter != dot.counter && record.holds(counter))
-            .collect();
         let Some(first) = held.iter().find(|counter| **counter != dot.counter) else {
             continue;
         };
@@ -355,17 +390,7 @@ pub(crate) fn release(tx: &mut Transaction<'_>, dot: Dot) -> Result<(), LedgerEr
                 super::save_entry(tx, other, &stored)?;
             }
         }
-        let hashes = merkle::reprove(&record.leaves, &record.hashes, &wanted).unwrap_or_default();
-        let leaves = record.leaves.iter().zip(&wanted);
-        let leaves = leaves.map(|(leaf, wanted)| leaf.filter(|_| *wanted)).collect();
-        let left = PartRecord {
-            seal: record.seal.clone(),
-            secret: None,
-            leaves,
-            hashes,
-            founded: None,
-        };
-        put_part(tx, *first, &left)?;
+        put_part(tx, *first, &record.without(&[dot.counter]))?;
     }
     Ok(())
 }
@@ -487,6 +512,15 @@ pub(crate) fn holding_part(
     replica: ReplicaId,
     counter: u64,
 ) -> Result<Option<PartRecord>, StoreError> {
+    part_holding(read, replica, counter, |_| true)
+}
+
+fn part_holding(
+    read: &dyn Read,
+    replica: ReplicaId,
+    counter: u64,
+    of: impl Fn(&PartRecord) -> bool,
+) -> Result<Option<PartRecord>, StoreError> {
     let (mut from, to) = (keys::part(replica, counter, 0), keys::after(&keys::book(replica)));
     // Almost always the first one: several are held only where one seal came in several parts.
     while let Some((key, bytes)) = read.scan(Table::Seals, &from, &to, 1)?.into_iter().next() {
@@ -494,7 +528,7 @@ pub(crate) fn holding_part(
         if record.seal.claim.first > counter {
             return Ok(None);
         }
-        if record.holds(counter) {
+        if record.holds(counter) && of(&record) {
             return Ok(Some(record));
         }
         from = key;

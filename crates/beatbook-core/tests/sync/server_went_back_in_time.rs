@@ -1,9 +1,11 @@
 //! A server restored from a backup, with or without a word, gets back all that it had receipted; from its devices.
 
+use beatbook_core::device::{self, DeviceOp, DeviceReply};
 use beatbook_core::ledger;
 use beatbook_core::server::{self, ServerOp};
 use beatbook_core::session::Event;
 use beatbook_core::store::MemoryStore;
+use beatbook_proto::Dot;
 
 use crate::link::Faults;
 use crate::world::{DeviceIndex, PLACE, SUBJECT, World, set};
@@ -57,6 +59,54 @@ fn a_reader_brings_back_what_the_author_cannot() {
                 "seed {seed}, announced {announced}"
             );
             world.check_always();
+        }
+    }
+}
+
+/// Invariant: an entry that was sealed in two lives of its book proves itself to every reader, in whichever order the runs
+/// and parts of both seals come.
+#[test]
+fn entries_under_two_seals_prove_themselves() {
+    for seed in 0..4 {
+        for parts_first in [false, true] {
+            let (mut world, _, [phone, _, other]) = before_the_loss(seed);
+            world.found(phone, "NOTE", "52/C02", "in both lives");
+            let (phone_then, server_then) = (world.devices[phone].store.clone(), world.server.clone());
+            // The reader holds a part of the run.
+            for beat in ["52/C02", "52/C01"] {
+                world.found(phone, "NOTE", beat, "in the earlier life");
+            }
+            world.sync(phone);
+            world.sync(other);
+            let book = world.book(phone);
+            let first = Dot {
+                replica: book.replica(),
+                counter: 1,
+            };
+            let op = DeviceOp::Parts(vec![(first, u32::try_from(book.held).unwrap())]);
+            let offered = world
+                .with_env(other, |tx, env| device::execute(tx, env, op))
+                .unwrap();
+            let DeviceReply::Parts(offered) = offered else {
+                panic!("parts were asked for");
+            };
+            world.server = server_then;
+            world.devices[phone].store = phone_then;
+            if !parts_first {
+                world.sync(phone);
+            }
+            for part in offered {
+                let run = Box::new(part.verify(&book.opening.key).unwrap());
+                world
+                    .at_server(|tx, env| server::execute(tx, env, ServerOp::AcceptPart(run)))
+                    .unwrap();
+            }
+            world.sync(phone);
+            let carol = world.officer("PCSO", &["52/C02"]);
+            let reader = world.device(carol);
+            world.sync(reader);
+            world.heal();
+            world.check_heads_agree();
         }
     }
 }

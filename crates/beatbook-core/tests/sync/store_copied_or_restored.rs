@@ -159,6 +159,90 @@ fn a_folder_copied_while_both_run_keeps_both_histories() {
     }
 }
 
+/// Invariant: what loses its dots in a session is receipted under its new ones before that session says that it has
+/// caught up; nothing waits for the next contact.
+#[test]
+fn what_a_copy_issues_again_goes_out_in_the_same_session() {
+    for seed in 0..6 {
+        let (mut world, phone, _) = started(seed);
+        let copy = world.copy_device(phone);
+        world.found(phone, "NOTE", "52/C02", "from the original");
+        world.found(copy, "NOTE", "52/C02", "from the copy");
+        world.dots_reused.clear();
+        world.sync(phone);
+        world.sync(copy);
+        let own = ledger::own_books(&world.devices[copy].store).unwrap();
+        let pending: u64 = own
+            .iter()
+            .filter(|book| !book.closed)
+            .map(|book| book.held - book.receipted)
+            .sum();
+        assert_eq!(pending, 0, "seed {seed}");
+    }
+}
+
+/// Invariant: what was written on an entry stays with it, also at a reader who meets what a copy had written under the same
+/// dot, and issued again, before it meets the entry itself.
+#[test]
+fn what_was_written_on_an_entry_stays_with_it() {
+    for seed in 0..6 {
+        let mut world = World::new(seed);
+        let beats = ["52/C01", "52/C02"];
+        let (ann, carol) = (world.officer("PCSO", &beats), world.officer("PCSO", &beats));
+        let (phone, reader) = (world.device(ann), world.device(carol));
+        world.sync(phone);
+        let copy = world.copy_device(phone);
+        let original = world.found(phone, "CONTACT", "52/C02", "of the original");
+        world.sync(phone);
+        world.sync(reader);
+        world
+            .amend(reader, original, vec![(PLACE, set("on the original's"))])
+            .unwrap();
+        world.sync(reader);
+        world.found(copy, "CONTACT", "52/C01", "of the copy");
+        world.dots_reused.clear();
+        world.sync(copy);
+        // Its own feed comes first, then that of the first beat, and the original with the second.
+        let late = world.device(carol);
+        world.sync(late);
+        let shown = world.head(late, original).map(|head| texts(&head, PLACE));
+        assert_eq!(shown, Some(vec!["on the original's".to_owned()]), "seed {seed}");
+        world.heal();
+        world.check_heads_agree();
+        world.check_nothing_lost();
+    }
+}
+
+/// Invariant: where a copy was first at a server that went back in time, and sealed less of the book, the original goes on
+/// elsewhere: no run of its own begins where the server stands, and nothing of it may wait for ever.
+#[test]
+fn a_copy_that_sent_less_under_a_seal_of_its_own_is_another_history() {
+    for seed in 0..6 {
+        for written_by_copy in [false, true] {
+            let (mut world, phone, _) = started(seed);
+            world.found(phone, "NOTE", "52/C02", "before the copy");
+            let (copy, server_then) = (world.copy_device(phone), world.server.clone());
+            for _ in 0..2 {
+                world.found(phone, "NOTE", "52/C02", "after the copy");
+            }
+            world.sync(phone);
+            world.server = server_then;
+            if written_by_copy {
+                world.found(copy, "NOTE", "52/C02", "from the copy");
+                world.dots_reused.clear();
+            }
+            world.sync(copy);
+            let outcome = world.sync(phone);
+            assert!(outcome.events.contains(&Event::Forked), "seed {seed}");
+            world.heal();
+            let status = ledger::status(&world.devices[phone].store).unwrap();
+            assert_eq!(status.pending, 0, "seed {seed}");
+            world.check_heads_agree();
+            world.check_nothing_lost();
+        }
+    }
+}
+
 /// Invariant: a dot that a copy gave too, and issued again elsewhere, names here what was written here.
 #[test]
 fn what_is_written_under_a_dot_that_a_copy_issued_again_is_shown() {
