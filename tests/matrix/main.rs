@@ -1,19 +1,18 @@
 //! The restore matrix end to end: what happens to a device's store, to the server's data, and at which moment, with real
-//! programs over folders of real stores. The table is in `table`, one cell is played in `scene`.
+//! programs over folders of real stores. The table is the simulator's, one cell is played in `scene`.
 //!
 //! `cargo test` plays a set in which every side and every moment occurs; `BEATBOOK_MATRIX=all` plays every cell, and
 //! `BEATBOOK_MATRIX_CELL="cloned"` those whose name holds the words. `BEATBOOK_MATRIX_WRITE=1` writes the page anew.
 
 mod page;
 mod scene;
-mod table;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use table::Cell;
+use beatbook_sim::matrix::Cell;
 
 #[test]
 fn every_cell_heals() {

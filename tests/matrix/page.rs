@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::table::{Cell, DeviceSide, Moment, ServerSide};
+use beatbook_sim::matrix::{Cell, DeviceSide, Moment, ServerSide};
 
 #[test]
 fn the_page_says_what_the_table_says() {
@@ -78,7 +78,7 @@ that was acknowledged and of which anyone still holds a copy is found exactly on
 may hold it; no entry number stands for two entries; everyone shows the same; and a person is told of every book that
 was closed. The rules are in [ARCHITECTURE.md](../ARCHITECTURE.md#recovery), the bytes in [SPEC](../proto/SPEC.md).
 
-This page is made from the table that the tests are played from, `tests/matrix/table.rs`.
+This page is made from the table that the tests are played from, `crates/beatbook-sim/src/matrix/table.rs`.
 ";
 
 const BOTH: &str = "
@@ -102,6 +102,8 @@ const SHOWN: &str = "
 | the cells marked A, end to end with real programs | `cargo test -p beatbook-tests --test matrix` |
 | every cell, end to end | `BEATBOOK_MATRIX=all cargo test -p beatbook-tests --test matrix -- --nocapture` |
 | one cell | `BEATBOOK_MATRIX_CELL=\"device cloned, server restored\" cargo test -p beatbook-tests --test matrix` |
+| every cell in simulated worlds, with work and faults around it | `cargo xtask sim --matrix` |
+| one cell under one seed, as a story | `cargo xtask sim --matrix --cell 'device cloned, server restored' --seed 1` |
 | the cells in memory, each pair of copies at any durable point of its moment | `cargo test -p beatbook-core --test sync restore_matrix` |
 | every cell in memory with so many seeds | `BEATBOOK_MATRIX_SEEDS=20 cargo test -p beatbook-core --test sync restore_matrix` |
 ";

@@ -10,7 +10,7 @@ use beatbook_tests::{
 };
 use serde_json::Value;
 
-use crate::table::{Cell, DeviceSide, Moment, ServerSide};
+use beatbook_sim::matrix::{Cell, DeviceSide, Moment, ServerSide};
 
 /// Plays a cell; panics where something of it does not heal. Returns how many rounds of sessions it took.
 pub fn play(cell: Cell) -> usize {

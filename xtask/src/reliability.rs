@@ -252,6 +252,13 @@ const RUNS: &[Run] = &[
         figures: Figures::Printed,
     },
     Run {
+        name: "sim-matrix",
+        title: "Every cell of the restore matrix in simulated worlds, with work and faults around it",
+        look: &["sim", "--matrix", "--seeds", "1"],
+        campaign: &["sim", "--matrix", "--seeds", "20"],
+        figures: Figures::Printed,
+    },
+    Run {
         name: "planted",
         title: "Deliberate defects, each of which the simulator must find",
         look: &["sim", "--planted"],

@@ -136,6 +136,19 @@ pub enum What {
         /// Records of which it says that they left the scope.
         left: Vec<RecordId>,
     },
+    /// The server read a stretch of a feed for a session. It may wait for the link until it is sent.
+    FeedRead {
+        /// The session.
+        session: SessionIndex,
+        /// The device.
+        device: DeviceIndex,
+        /// The place after it.
+        cursor: Cursor,
+        /// Entries that go with it.
+        dots: Vec<Dot>,
+        /// Those of them that no step names.
+        beside: Vec<Dot>,
+    },
     /// The server handed a feed to the transport: what it holds is durable at the server.
     FeedSent {
         /// The session.
@@ -298,6 +311,11 @@ pub enum What {
         at_server: bool,
         /// How.
         end: SessionEnd,
+    },
+    /// The story of a cell of the restore matrix goes on.
+    Staged {
+        /// How.
+        said: String,
     },
     /// Standings changed at the server after the receipt, and the device keeps them.
     VerdictsKept {

@@ -14,6 +14,7 @@ pub mod fault;
 pub mod hash;
 mod link;
 pub mod mark;
+pub mod matrix;
 pub mod model;
 pub mod observe;
 pub mod open;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use beatbook_sim::check::{INVARIANTS, Standing};
 use beatbook_sim::fault::{FaultKind, NOT_YET};
+use beatbook_sim::matrix::{Cell, Matrix, plan_of};
 use beatbook_sim::plan::{Overrides, Plan, Size};
 use beatbook_sim::planted::{self, Hunt};
 use beatbook_sim::regression::{self, Regression};
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
     } else if args.list_invariants {
         list_invariants();
         true
+    } else if args.matrix {
+        matrix(&args)
     } else if let (true, Some(seed)) = (args.planted, args.seed) {
         one_planted(&args, seed)
     } else if args.planted {
@@ -50,12 +53,12 @@ fn main() -> ExitCode {
 #[command(
     name = "beatbook-sim",
     bin_name = "cargo xtask sim",
-    after_help = "Examples:\n  cargo xtask sim --seeds 2000\n  cargo xtask sim --seeds 300 --size large --start 500000\n  cargo xtask sim --seed 7\n  cargo xtask sim --planted\n\nA failing seed is made smaller and told as a story; keep it as a file in crates/beatbook-sim/regressions."
+    after_help = "Examples:\n  cargo xtask sim --seeds 2000\n  cargo xtask sim --seeds 300 --size large --start 500000\n  cargo xtask sim --seed 7\n  cargo xtask sim --planted\n  cargo xtask sim --matrix\n  cargo xtask sim --matrix --cell 'device cloned, server restored' --seed 1\n\nA failing seed is made smaller and told as a story; keep it as a file in crates/beatbook-sim/regressions."
 )]
 struct Args {
-    /// Run so many seeds
-    #[arg(long, default_value_t = 200)]
-    seeds: u64,
+    /// Run so many seeds: 200, or 3 of each cell of the restore matrix
+    #[arg(long)]
+    seeds: Option<u64>,
     /// The first seed
     #[arg(long, default_value_t = 1)]
     start: u64,
@@ -101,6 +104,12 @@ struct Args {
     /// Let faults destroy journal and server copy of one entry: loss is allowed and has to be told
     #[arg(long)]
     atlas_off: bool,
+    /// Play the restore matrix: every cell under a few seeds, with work and faults around it
+    #[arg(long)]
+    matrix: bool,
+    /// With --matrix: the cells whose name holds these words; with --seed as well, the story of the first
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    cell: String,
     /// Plant each known defect, and run seeds until it is found (needs a build with --cfg planted_bugs)
     #[arg(long)]
     planted: bool,
@@ -140,10 +149,53 @@ fn size(word: &str) -> Result<Size, String> {
     }
 }
 
+/// The cells asked for, under some seeds; with one seed, the first of them and its story.
+fn matrix(args: &Args) -> bool {
+    let named = |cell: &Cell| cell.name().contains(&args.cell);
+    let cells: Vec<Cell> = Cell::all().into_iter().filter(named).collect();
+    let Some(first) = cells.first() else {
+        eprintln!(
+            "error: no cell is called `{}`: docs/restore-matrix.md has their words, such as `device cloned, server restored`",
+            args.cell
+        );
+        return false;
+    };
+    if let Some(seed) = args.seed {
+        return one(args, plan_of(*first, seed));
+    }
+    let matrix = Matrix {
+        cells,
+        start: args.start,
+        seeds: args.seeds.unwrap_or(SEEDS_OF_A_CELL),
+        threads: args.threads,
+        failing_max: usize::try_from(args.failing_max).unwrap_or(usize::MAX),
+    };
+    let played = matrix.play(&|worlds, failing| {
+        if worlds.is_multiple_of(200) {
+            eprintln!("{} worlds, {failing} failing", grouped(worlds));
+        }
+    });
+    if args.json {
+        println!("{:#}", played.json());
+        println!("{}", played.line());
+        return played.is_sound();
+    }
+    if let Some((cell, seed, violation)) = played.failing.first() {
+        let mut story = Story::of(args.lines);
+        run::one(&plan_of(*cell, *seed), &mut [&mut story]);
+        println!("{}, seed {seed}:", cell.name());
+        print!("{story}");
+        println!("BROKEN {violation}");
+    }
+    println!("{played}");
+    played.is_sound()
+}
+
 fn many(args: &Args) -> bool {
+    let seeds = args.seeds.unwrap_or(SEEDS);
     let campaign = Campaign {
         start: args.start,
-        seeds: args.seeds,
+        seeds,
         size: args.size,
         overrides: args.overrides(),
         threads: args.threads,
@@ -156,12 +208,12 @@ fn many(args: &Args) -> bool {
         let every = if live { 10 } else { 200 };
         if summary.seeds >= shown.load(Ordering::Relaxed) + every {
             shown.store(summary.seeds, Ordering::Relaxed);
-            let (seeds, all, failing) = (summary.seeds, args.seeds, summary.failing.len());
+            let (now, failing) = (summary.seeds, summary.failing.len());
             let end = if live { "\r" } else { "\n" };
             eprint!(
                 "{} of {} seeds, {failing} failing{end}",
-                grouped(seeds),
-                grouped(all)
+                grouped(now),
+                grouped(seeds)
             );
             let _ = std::io::stderr().flush();
         }
@@ -293,5 +345,8 @@ fn list_invariants() {
     println!("{asked} of {} invariants are asked", INVARIANTS.len());
 }
 
+/// Seeds where none are asked for.
+const SEEDS: u64 = 200;
+const SEEDS_OF_A_CELL: u64 = 3;
 /// Most worlds run to make a failing one smaller.
 const SHRINK_WORLDS_MAX: u64 = 60;

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::fault::FaultKind;
+use crate::matrix::Cell;
 use crate::random::Random;
 
 /// How large a world is.
@@ -50,6 +51,8 @@ pub struct Plan {
     /// Whether one acknowledged entry's journal and its server copy are never both destroyed. Without the rule, loss
     /// is allowed and has to be detected.
     pub atlas: bool,
+    /// The cell of the restore matrix whose story is told in it.
+    pub cell: Option<Cell>,
     /// Ends the world's faults and work after so many events; healing follows.
     pub events_max: Option<u64>,
 }
@@ -145,10 +148,39 @@ impl Plan {
                 Size::Large => random.between(8, 24),
             },
             atlas: true,
+            cell: None,
             events_max: None,
         };
         plan.forbid_together();
         plan
+    }
+
+    /// The world in which a cell of the restore matrix is played: a phone, a colleague's and a sergeant's desk, one day of
+    /// light work, and a few faults that break off what is under way and harm nothing for good.
+    pub fn of_cell(cell: Cell, seed: u64) -> Self {
+        let mut random = Random::new(seed, "plan of a cell");
+        let roles = [("PCSO", vec![0]), ("PCSO", vec![0, 1]), ("SGT", vec![0, 1])];
+        let officers = roles.map(|(role, beats)| OfficerPlan { role, beats });
+        let wanted = [0, 2, 4][random.weighted(&[1, 3, 2])];
+        let mut faults = BTreeSet::new();
+        while faults.len() < wanted {
+            faults.extend(random.choose(&AROUND_A_CELL));
+        }
+        Self {
+            seed,
+            size: Size::Small,
+            beats: beats(3),
+            devices: (0..3).map(|index| device(seed, index, 3, Size::Small)).collect(),
+            officers: officers.into(),
+            days: 1,
+            faults,
+            fault_gap_min: random.between(15, 60),
+            entries_per_day: random.between(6, 14),
+            // What nobody holds any more when both go back is gone, and told; everything else is looked for.
+            atlas: false,
+            cell: Some(cell),
+            events_max: None,
+        }
     }
 
     /// The plan with something taken away.
@@ -229,6 +261,9 @@ impl fmt::Display for Plan {
         for kind in &self.faults {
             write!(f, " {}", kind.name())?;
         }
+        if let Some(cell) = self.cell {
+            return write!(f, "; {}", cell.name());
+        }
         if !self.atlas {
             f.write_str(" (fault-atlas rule off)")?;
         }
@@ -304,6 +339,31 @@ fn swarm(random: &mut Random) -> BTreeSet<FaultKind> {
     kinds
 }
 
+/// Faults around a cell: they break off what is under way, and leave every store what it was.
+const AROUND_A_CELL: [FaultKind; 22] = [
+    FaultKind::BandwidthCap,
+    FaultKind::BurstLoss,
+    FaultKind::CancelledSession,
+    FaultKind::ClockJumpBack,
+    FaultKind::ClockJumpForward,
+    FaultKind::ClockSkew,
+    FaultKind::Delay,
+    FaultKind::Duplication,
+    FaultKind::KillAtOp,
+    FaultKind::KillInRecovery,
+    FaultKind::KillInWrite,
+    FaultKind::LoseUnsynced,
+    FaultKind::LostAck,
+    FaultKind::PartitionBoth,
+    FaultKind::Rebind,
+    FaultKind::Reorder,
+    FaultKind::ReorderUnsynced,
+    FaultKind::StatelessReset,
+    FaultKind::StreamReset,
+    FaultKind::TornWrite,
+    FaultKind::UniformLoss,
+    FaultKind::UnknownContent,
+];
 /// Events of any world, however small: healing takes rounds whether anybody worked or not.
 const EVENTS_FREE: u64 = 20_000;
 /// Events that a device-day can give rise to at the very most.

@@ -44,7 +44,7 @@ impl Observer for Story {
     fn fact(&mut self, fact: &Fact, _world: &dyn WorldView) -> Result<(), Violation> {
         // Leases and stretches of feeds that bring nothing would bury the rest.
         let dull = match &fact.what {
-            What::LeaseRaised { .. } => true,
+            What::FeedRead { .. } | What::LeaseRaised { .. } => true,
             What::FeedSent { dots, .. } => dots.is_empty(),
             What::FeedKept { dots, left, .. } => dots.is_empty() && left.is_empty(),
             _ => false,

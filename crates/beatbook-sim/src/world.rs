@@ -2,10 +2,11 @@
 //!
 //! One thread, one seed. An event changes one machine or one link and puts what follows on the calendar. What devices
 //! do is in `device` and `near`, what the server does in `server` and `far`, work in `shift`, faults in `faults` and
-//! `damage`, the end in `heal`.
+//! `damage`, the end in `heal`; a cell of the restore matrix is told by `cell`.
 
 mod acted;
 mod agent;
+mod cell;
 mod damage;
 mod device;
 mod far;
@@ -221,10 +222,16 @@ impl<'o> World<'o> {
         }
         self.plan_days();
         self.plan_faults();
+        if let Some(cell) = self.plan.cell {
+            self.play(cell);
+        }
         let last = self.plan.events_max.unwrap_or(u64::MAX);
         while self.violation.is_none() && self.event < last && self.is_working() && self.step() {}
         if self.violation.is_none() {
             self.heal();
+        }
+        if let Some(cell) = self.plan.cell.filter(|_| self.violation.is_none()) {
+            self.check_told(cell);
         }
         self.ended.simulated_ms = (self.now_ms - BEGINS_AT_MS) as u64;
     }

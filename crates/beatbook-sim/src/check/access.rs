@@ -1,5 +1,9 @@
 //! Nobody receives what is not granted: an oracle of its own, from the register as the world changed it and from the
 //! model, says for every entry that is sent whether it may go.
+//!
+//! Whether a record is of a scope is judged in the state that the stretch was read from: what moves while a frame waits
+//! for the link leaves the feed after it, in the order of commits. Nothing else may be sent than what was judged so, and
+//! whether the feed is granted is asked again when it is sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +13,7 @@ use beatbook_proto::{Code, Dot, FieldOp, OfficerId, Scope, Value, field};
 
 use super::invariants::ACCESS;
 use super::{Check, Trace, broken, unreadable};
-use crate::fact::{DeviceIndex, Fact, RegisterChange, What};
+use crate::fact::{DeviceIndex, Fact, RegisterChange, SessionIndex, What};
 use crate::model::{Model, Named, Rev};
 use crate::observe::{Violation, WorldView};
 
@@ -18,6 +22,8 @@ use crate::observe::{Violation, WorldView};
 pub(super) struct Access {
     /// Officers whose postings or roles changed: what they keep of a former beat stays with them.
     moved: BTreeSet<OfficerId>,
+    /// What was judged when it was read for a session, and may be sent in it.
+    read: BTreeMap<SessionIndex, BTreeSet<(Scope, Dot)>>,
     /// Scopes of a record by what is accepted of it.
     judged: BTreeMap<(Rev, usize), Vec<Scope>>,
 }
@@ -31,25 +37,18 @@ impl Check for Access {
                 self.moved.insert(*officer);
                 Ok(())
             }
-            What::FeedSent {
+            What::FeedRead {
+                session,
                 device,
                 cursor,
                 dots,
                 beside,
-                ..
             } => {
                 let officer = world.device(*device).officer;
-                trace.ask(ACCESS, 1 + dots.len() as u64);
+                trace.ask(ACCESS, dots.len() as u64);
                 let granted = world.granted(officer);
-                if !granted.contains(&cursor.scope) {
-                    return broken(
-                        ACCESS,
-                        format!(
-                            "{device} was sent the feed of {} without a right to it",
-                            cursor.scope
-                        ),
-                    );
-                }
+                let read = self.read.entry(*session).or_default();
+                read.extend(dots.iter().map(|dot| (cursor.scope.clone(), *dot)));
                 let way = Way {
                     device: *device,
                     officer,
@@ -59,6 +58,46 @@ impl Check for Access {
                 };
                 let judged = world.at_server(|read| self.sent(read, &way, dots, trace));
                 judged.unwrap_or(Ok(()))
+            }
+            What::FeedSent {
+                session,
+                device,
+                cursor,
+                dots,
+                ..
+            } => {
+                let officer = world.device(*device).officer;
+                trace.ask(ACCESS, 1);
+                if !world.granted(officer).contains(&cursor.scope) {
+                    return broken(
+                        ACCESS,
+                        format!(
+                            "{device} was sent the feed of {} without a right to it",
+                            cursor.scope
+                        ),
+                    );
+                }
+                let read = self.read.get(session);
+                let unread =
+                    |dot: &&Dot| !read.is_some_and(|read| read.contains(&(cursor.scope.clone(), **dot)));
+                match dots.iter().find(unread) {
+                    Some(dot) => broken(
+                        ACCESS,
+                        format!(
+                            "{device} was sent {dot}, which was not read for it from {}",
+                            cursor.scope
+                        ),
+                    ),
+                    None => Ok(()),
+                }
+            }
+            What::SessionEnded {
+                session,
+                at_server: true,
+                ..
+            } => {
+                self.read.remove(session);
+                Ok(())
             }
             _ => Ok(()),
         }

@@ -45,6 +45,7 @@ fn all_there(device: DeviceIndex, trace: &mut Trace, world: &dyn WorldView) -> R
         .map(|(rev, _)| *rev)
         .collect();
     let judged = world.on_device(device, |read| {
+        let mut scanned = None;
         for rev in &expected {
             let mut found = false;
             for dot in trace.model.names(*rev) {
@@ -52,7 +53,12 @@ fn all_there(device: DeviceIndex, trace: &mut Trace, world: &dyn WorldView) -> R
                 let named = stored.and_then(|stored| trace.model.find(*dot, &stored.entry));
                 found |= named == Some(Named::Revision(*rev));
             }
-            if !found {
+            // It may go on in an envelope that nobody was told of yet.
+            if !found && scanned.is_none() {
+                scanned = Some(trace.scan(read).map_err(unreadable)?);
+            }
+            let envelopes = scanned.iter().any(|scan| scan.revisions.contains(rev));
+            if !found && !envelopes {
                 let dot = trace.model.revision(*rev).dot;
                 return broken(
                     ACKNOWLEDGED,

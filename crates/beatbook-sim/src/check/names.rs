@@ -37,7 +37,8 @@ impl Check for Names {
             What::Restored {
                 site: Site::Server, ..
             } => self.server_put_back = true,
-            What::Reopened {
+            What::EpochMinted { .. }
+            | What::Reopened {
                 site: Site::Server, ..
             } if self.server_put_back => self.forget(world),
             What::Wrote(wrote) => {

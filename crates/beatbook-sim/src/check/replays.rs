@@ -30,9 +30,10 @@ fn all(read: &dyn Read, now_ms: i64, trace: &mut Trace) -> Result<(), Violation>
         fresh_epoch: EpochId::default(),
     };
     for book in ledger::books(read).map_err(unreadable)? {
-        let mut after = 0;
+        let (mut after, mut parted) = (0, false);
         while let Some(run) = ledger::next_run(read, book.replica(), after).map_err(unreadable)? {
             after = run.seal.claim.last;
+            parted |= run.seal.claim.first <= book.held && book.held < after;
             let run = Box::new(run.verify(&book.opening.key).map_err(unreadable)?);
             let part = run.clone();
             let again = [
@@ -58,9 +59,10 @@ fn all(read: &dyn Read, now_ms: i64, trace: &mut Trace) -> Result<(), Violation>
                 }
             }
         }
-        // A book of which only parts came back is held beyond its whole runs.
+        // A book of which only parts came back is held beyond its whole runs, and a run that another history of the book
+        // keeps from following on lies wholly beyond what is held.
         trace.ask(WHOLE, 1);
-        if after > book.held {
+        if parted {
             return broken(
                 WHOLE,
                 format!(

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use beatbook_core::store::Read;
+
 use super::invariants::{BACKWARDS, CAUSES};
 use super::{Check, Trace, broken, unreadable};
 use crate::fact::{DeviceIndex, Fact, Site, What};
@@ -83,7 +85,13 @@ impl Shown {
                 };
                 trace.ask(BACKWARDS, 1);
                 let seen = self.seen.entry((device, founder)).or_default();
-                if let Some(gone) = seen.difference(&shown).next() {
+                let gone: Vec<Rev> = seen.difference(&shown).copied().collect();
+                let gave_way = gave_way(read, &gone, trace)?;
+                let stays = |gone: &&Rev| {
+                    let built = trace.model.read(**gone).into_iter().flatten();
+                    !gave_way.contains(*gone) && !built.into_iter().any(|read| gave_way.contains(read))
+                };
+                if let Some(gone) = gone.iter().find(stays) {
                     let gone = trace.model.revision(*gone).dot;
                     return broken(
                         BACKWARDS,
@@ -108,6 +116,22 @@ impl Shown {
         });
         judged.unwrap_or(Ok(()))
     }
+}
+
+/// Of revisions that are shown no more, those whose number names another entry: where a copy runs that nothing tells
+/// from the original, and the server has forgotten what that had sent, the present log keeps the number. The reader gives
+/// way and hands in what it held; it comes back under another number, and what was written on it waits for that.
+fn gave_way(read: &dyn Read, gone: &[Rev], trace: &mut Trace) -> Result<BTreeSet<Rev>, Violation> {
+    let mut gave_way = BTreeSet::new();
+    for rev in gone {
+        for name in trace.model.names(*rev).to_vec() {
+            let named = trace.revision_at(read, name).map_err(unreadable)?;
+            if named.is_some_and(|named| named != *rev) {
+                gave_way.insert(*rev);
+            }
+        }
+    }
+    Ok(gave_way)
 }
 
 #[cfg(test)]

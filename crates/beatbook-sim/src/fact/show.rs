@@ -87,6 +87,20 @@ impl fmt::Display for What {
                     left => write!(f, ", {left} left"),
                 }
             }
+            Self::FeedRead {
+                session,
+                device,
+                cursor,
+                dots,
+                ..
+            } => {
+                let (scope, at) = (&cursor.scope, cursor.position);
+                write!(
+                    f,
+                    "server: {session} reads feed {scope} up to {at} for {device}, {}",
+                    Dots(dots)
+                )
+            }
             Self::FeedSent {
                 session,
                 device,
@@ -105,6 +119,7 @@ impl fmt::Display for What {
                     beside => write!(f, ", {beside} of them beside"),
                 }
             }
+            Self::Staged { said } => write!(f, "CELL: {said}"),
             Self::HealingBegan => f.write_str("HEALING: faults have stopped"),
             other => other.fmt_rest(f),
         }

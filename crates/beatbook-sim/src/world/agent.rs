@@ -22,6 +22,8 @@ use crate::random::Random;
 #[derive(Debug)]
 pub(super) struct Agent {
     pub(super) running: bool,
+    /// Out of touch, because the story of a cell wants it so.
+    pub(super) held: bool,
     /// Stays in session.
     pub(super) live: bool,
     /// The app says that there is a network.
@@ -39,6 +41,7 @@ impl Agent {
     pub(super) fn new(live: bool) -> Self {
         Self {
             running: false,
+            held: false,
             live,
             available: true,
             backoff: Backoff::default(),
@@ -88,7 +91,7 @@ impl World<'_> {
     pub(super) fn wake(&mut self, index: usize, wake: u64, waited: bool) {
         let device = &self.devices[index];
         let agent = &device.agent;
-        if agent.wake != wake || !agent.running || agent.session.is_some() || !device.is_up() {
+        if agent.wake != wake || !agent.running || agent.held || agent.session.is_some() || !device.is_up() {
             return;
         }
         if device.asleep_until_ms > self.now_ms {

@@ -53,6 +53,8 @@ pub(super) struct Device {
     pub(super) harmed: bool,
     /// Milliseconds that an operation of its disk takes.
     pub(super) disk_ms: i64,
+    /// It does only what the story of a cell tells.
+    pub(super) scripted: bool,
     /// The books open in it, as last told.
     pub(super) open: Option<[ReplicaId; 2]>,
 }
@@ -183,6 +185,7 @@ impl World<'_> {
             loss: None,
             harmed: false,
             disk_ms: 2,
+            scripted: false,
             open: None,
         }
     }
@@ -578,7 +581,8 @@ impl Device {
 pub(super) const OPENS: &str = "a store opens after whatever was survived";
 /// Where a store is on its disk.
 pub(super) const STORE: &str = "/book";
-const ANCHOR: &str = "/anchor";
+/// Where its anchor is.
+pub(super) const ANCHOR: &str = "/anchor";
 /// How long a connection is silent before a side takes it for gone.
 pub(super) const IDLE_TIMEOUT_MS: i64 = 30_000;
 /// How many numbers are leased ahead, and from which rest on: fewer than the field does, so that a day needs several.

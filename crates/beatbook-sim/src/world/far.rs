@@ -196,6 +196,21 @@ impl World<'_> {
                 far.reads = Some(far.scopes.iter().map(|scope| feed_name(scope, officer)).collect());
             }
         }
+        if let Frame::Feed(feed) = &frame {
+            let (cursor, dots, beside) = (feed.cursor.clone(), dots_of(feed), beside_of(feed));
+            let Some(session) = self.sessions.get(&number) else {
+                return;
+            };
+            let device = DeviceIndex(session.device);
+            self.tell(What::FeedRead {
+                session: session_index(number),
+                device,
+                cursor,
+                dots,
+                beside,
+            });
+        }
+        let Some(far) = self.far(number) else { return };
         match frame.encode() {
             Ok(bytes) => far.outgoing.push_back((frame, bytes)),
             Err(error) => self.broken(

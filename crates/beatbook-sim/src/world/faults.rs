@@ -6,7 +6,7 @@ use beatbook_proto::Signer;
 
 use super::near::NearEnd;
 use super::{Event, Mend, World, site};
-use crate::disk::Loss;
+use crate::disk::{Image, Loss};
 use crate::fact::{DeviceIndex, SessionEnd, Site, What};
 use crate::fault::FaultKind;
 use crate::plan::DevicePlan;
@@ -550,6 +550,12 @@ impl World<'_> {
 
     /// A second machine with a copy of a device's disk.
     pub(super) fn copy_device(&mut self, from: usize, with_anchor: bool) -> usize {
+        let image = self.devices[from].disk.image();
+        self.copy_device_as(from, &image, with_anchor)
+    }
+
+    /// A second machine with what a device's disk was.
+    pub(super) fn copy_device_as(&mut self, from: usize, image: &Image, with_anchor: bool) -> usize {
         let index = self.devices.len();
         let original = &self.devices[from];
         let (plan, enrolment, seed) = (
@@ -557,7 +563,6 @@ impl World<'_> {
             original.enrolled.enrolment,
             original.key_seed,
         );
-        let image = original.disk.image();
         let key = super::device::key_of(&seed, plan.p256);
         debug_assert!(key.public_key() == original.enrolled.key);
         let random = crate::random::Random::indexed(self.plan.seed, "copy's own", index as u64);
@@ -566,7 +571,7 @@ impl World<'_> {
         device.clock = self.devices[from].clock;
         device.harmed = self.devices[from].harmed;
         let folder = (!with_anchor).then(|| std::path::Path::new(super::device::STORE));
-        device.disk.put_back(&image, folder);
+        device.disk.put_back(image, folder);
         device.on_duty = true;
         let life = device.life;
         self.devices.push(device);

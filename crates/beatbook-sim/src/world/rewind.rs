@@ -8,6 +8,7 @@ use std::path::Path;
 use super::acted::{Content, contents};
 use super::device::{Copied, STORE};
 use super::{Event, World, site};
+use crate::disk::Image;
 use crate::fact::{Site, What};
 use crate::fault::FaultKind;
 
@@ -58,12 +59,27 @@ impl World<'_> {
         if !self.may_be_reduced_to(site(index), &kept) {
             return false;
         }
+        let copy = &self.devices[index].copies[chosen];
+        let (image, copied_at_ms) = (copy.image.clone(), copy.at_ms);
+        self.put_device_back_to(index, (&image, copied_at_ms), with_anchor);
+        self.devices[index]
+            .copies
+            .retain(|copy| copy.at_ms <= copied_at_ms);
+        true
+    }
+
+    /// Puts a device back to a copy of it, which was taken at a time.
+    pub(super) fn put_device_back_to(
+        &mut self,
+        index: usize,
+        (image, copied_at_ms): (&Image, i64),
+        with_anchor: bool,
+    ) {
         let kind = match with_anchor {
             true => FaultKind::DotReuse,
             false => FaultKind::DeviceRestored,
         };
         let delay = self.random.between(1_000, 5 * 60_000) as i64;
-        let copied_at_ms = self.devices[index].copies[chosen].at_ms;
         self.fault(
             kind,
             site(index),
@@ -71,17 +87,14 @@ impl World<'_> {
         );
         self.kill_device(index, None, delay);
         let device = &mut self.devices[index];
-        let image = device.copies[chosen].image.clone();
         let folder = (!with_anchor).then(|| Path::new(STORE));
-        device.disk.put_back(&image, folder);
-        device.copies.retain(|copy| copy.at_ms <= copied_at_ms);
+        device.disk.put_back(image, folder);
         device.open = None;
         self.tell(What::Restored {
             site: site(index),
             copied_at_ms,
             unnoticed: with_anchor,
         });
-        true
     }
 
     /// Another machine runs with a copy of this one.
@@ -118,7 +131,7 @@ impl World<'_> {
         true
     }
 
-    fn put_server_back(&mut self, chosen: usize) {
+    pub(super) fn put_server_back(&mut self, chosen: usize) {
         // The old machine is gone: whatever its boot was to be.
         self.kill_server(None, 0);
         self.server.life += 1;
@@ -162,12 +175,17 @@ impl World<'_> {
         let Some(chosen) = self.random.choose(&images).copied() else {
             return false;
         };
+        self.put_image_in_place(chosen)
+    }
+
+    /// Rolls the server back to an image of its disk; false where an acknowledged entry has no other copy.
+    pub(super) fn put_image_in_place(&mut self, chosen: usize) -> bool {
         let kept = self.server.images[chosen].2.clone();
         if !self.may_be_reduced_to(Site::Server, &kept) {
             return false;
         }
         let copied_at_ms = self.server.images[chosen].0;
-        let age = (at_ms - copied_at_ms) / 60_000;
+        let age = (self.now_ms - copied_at_ms) / 60_000;
         self.fault(
             FaultKind::ServerRolledBack,
             Site::Server,

@@ -425,6 +425,11 @@ impl World<'_> {
         }
         let again = self.server.random.around(180) as i64 * 60_000;
         self.after(again, Event::Backup);
+        self.back_up_now();
+    }
+
+    /// Makes a backup, unless the server is down or dies over it.
+    pub(super) fn back_up_now(&mut self) {
         let Some(store) = &self.server.store else { return };
         let mut bytes = Vec::new();
         let made = store.backup(&mut bytes, &mut |_| {});

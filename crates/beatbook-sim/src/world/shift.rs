@@ -86,10 +86,18 @@ enum Change {
 }
 
 /// A draft with what is known of it beside its bytes.
-struct Writing {
+pub(super) struct Writing {
     draft: Draft,
     word: String,
     poison: bool,
+}
+
+impl Writing {
+    /// What every check lets pass.
+    pub(super) fn plain(draft: Draft, word: String) -> Self {
+        let poison = false;
+        Self { draft, word, poison }
+    }
 }
 
 impl World<'_> {
@@ -160,7 +168,7 @@ impl World<'_> {
     pub(super) fn act(&mut self, index: usize) {
         let device = &self.devices[index];
         let asleep = device.asleep_until_ms > self.now_ms;
-        if self.healing || asleep || !device.is_up() || device.enrolled.given_up {
+        if self.healing || asleep || device.scripted || !device.is_up() || device.enrolled.given_up {
             return;
         }
         if self.devices[index].random.percent(70) || self.devices[index].work.known.is_empty() {
@@ -263,11 +271,7 @@ impl World<'_> {
             reason: Text::new(format!("put right {word}")),
             ops,
         };
-        Some(Writing {
-            draft,
-            word,
-            poison: false,
-        })
+        Some(Writing::plain(draft, word))
     }
 
     /// What a form's change comes to.
@@ -351,19 +355,12 @@ impl World<'_> {
         };
         if let Ok(ops) = shift.ops() {
             let draft = self.founding(index, Shift::FAMILY, ops, &word);
-            self.write(
-                index,
-                Writing {
-                    draft,
-                    word,
-                    poison: false,
-                },
-            );
+            self.write(index, Writing::plain(draft, word));
         }
     }
 
     /// A new record, in the proportions of a late turn.
-    fn something_new(&mut self, index: usize) -> Writing {
+    pub(super) fn something_new(&mut self, index: usize) -> Writing {
         let word = self.word(index);
         let setting = self.setting(index);
         let newer = self.has(FaultKind::UnknownContent) && self.devices[index].plan.newer;
@@ -426,11 +423,7 @@ impl World<'_> {
             }
         };
         let draft = self.founding(index, family, ops.unwrap_or_default(), &word);
-        Writing {
-            draft,
-            word,
-            poison: false,
-        }
+        Writing::plain(draft, word)
     }
 
     /// A record as a newer client writes it.
@@ -445,11 +438,7 @@ impl World<'_> {
         ];
         self.count_fault(FaultKind::UnknownContent);
         let draft = self.founding(index, "DRONE_LOG", ops, &word);
-        Writing {
-            draft,
-            word,
-            poison: false,
-        }
+        Writing::plain(draft, word)
     }
 
     /// A record that no check lets pass.
@@ -467,7 +456,7 @@ impl World<'_> {
         }
     }
 
-    fn founding(&mut self, index: usize, family: &str, ops: Vec<Op>, word: &str) -> Draft {
+    pub(super) fn founding(&mut self, index: usize, family: &str, ops: Vec<Op>, word: &str) -> Draft {
         let log = match family == Breadcrumb::FAMILY {
             true => ReplicaKind::Trace,
             false => ReplicaKind::Book,
@@ -485,7 +474,7 @@ impl World<'_> {
     }
 
     /// Writes: ledger, seal and lease in one commit, as the field does. What is acknowledged is told.
-    fn write(&mut self, index: usize, writing: Writing) -> Option<Written> {
+    pub(super) fn write(&mut self, index: usize, writing: Writing) -> Option<Written> {
         let Writing { draft, word, poison } = writing;
         let record = draft.token.as_ref().map(|token| token.record);
         let read = draft.token.as_ref().map(|token| token.vector.clone());
@@ -609,7 +598,7 @@ impl World<'_> {
         *self.ended.faults.entry(kind).or_default() += 1;
     }
 
-    fn setting(&mut self, index: usize) -> Setting {
+    pub(super) fn setting(&mut self, index: usize) -> Setting {
         let officer = self.devices[index].plan.officer;
         let beats: Vec<usize> = self.truth.officers[officer].beats.iter().copied().collect();
         let beat = self.devices[index].random.choose(&beats).copied().unwrap_or(0);
@@ -625,7 +614,7 @@ impl World<'_> {
     }
 
     /// A word that is nowhere else in the world.
-    fn word(&mut self, index: usize) -> String {
+    pub(super) fn word(&mut self, index: usize) -> String {
         self.texts += 1;
         format!("word{}x{}", index, self.texts)
     }
@@ -722,7 +711,7 @@ fn amendment(random: &mut Random, text_field: Option<FieldId>, word: &str) -> Op
 }
 
 /// Chooses the first of every two values that stand side by side.
-fn settling(head: &Head) -> Vec<Op> {
+pub(super) fn settling(head: &Head) -> Vec<Op> {
     let choose = |(id, state): (&FieldId, &beatbook_core::merge::Field)| {
         let first = state.has_siblings().then(|| state.register().next()).flatten()?;
         Some((*id, FieldOp::Set(first.1.clone())))

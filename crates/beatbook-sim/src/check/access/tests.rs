@@ -5,11 +5,17 @@ use super::*;
 use crate::fact::SessionIndex;
 use beatbook_proto::{Cursor, EpochId, Hash};
 
-fn sent(world: &World, device: usize, scope: Scope, dots: Vec<Dot>) -> Fact {
+fn sent(world: &World, device: usize, scope: Scope, dots: Vec<Dot>) -> [Fact; 2] {
     sent_beside(world, (device, scope), dots, vec![])
 }
 
-fn sent_beside(world: &World, (device, scope): (usize, Scope), dots: Vec<Dot>, beside: Vec<Dot>) -> Fact {
+/// A stretch is read for a device and sent to it.
+fn sent_beside(
+    world: &World,
+    (device, scope): (usize, Scope),
+    dots: Vec<Dot>,
+    beside: Vec<Dot>,
+) -> [Fact; 2] {
     let (epoch, hash) = (EpochId::default(), Hash::default());
     let cursor = Cursor {
         scope,
@@ -18,14 +24,22 @@ fn sent_beside(world: &World, (device, scope): (usize, Scope), dots: Vec<Dot>, b
         hash,
         tag: [0; 16],
     };
-    let session = SessionIndex(0);
-    world.fact(What::FeedSent {
+    let (session, device) = (SessionIndex(0), DeviceIndex(device));
+    let read = What::FeedRead {
         session,
-        device: DeviceIndex(device),
+        device,
+        cursor: cursor.clone(),
+        dots: dots.clone(),
+        beside: beside.clone(),
+    };
+    let sent = What::FeedSent {
+        session,
+        device,
         cursor,
         dots,
         beside,
-    })
+    };
+    [read, sent].map(|what| world.fact(what))
 }
 
 #[test]
@@ -38,29 +52,47 @@ fn what_is_not_granted_is_found() {
         beat: code(beat),
         class: 0,
     };
-    let judge = |facts: &[Fact], world: &World| {
+    let judge = |facts: [Fact; 2], world: &World| {
         let (mut access, mut trace) = (Access::default(), Trace::default());
-        tell(&mut access, &mut trace, world, facts).map_err(|violation| violation.invariant)
+        let [read, sent] = facts;
+        let facts = [founded.clone(), read, sent];
+        tell(&mut access, &mut trace, world, &facts).map_err(|violation| violation.invariant)
     };
     let fine = sent(&world, 1, beat(BEAT), vec![dot]);
-    assert_eq!(judge(&[founded.clone(), fine], &world), Ok(()));
+    assert_eq!(judge(fine, &world), Ok(()));
     let other_feed = sent(&world, 1, beat("52/C09"), vec![]);
-    assert_eq!(judge(&[founded.clone(), other_feed], &world), Err(ACCESS));
+    assert_eq!(judge(other_feed, &world), Err(ACCESS));
     let others_book = sent(&world, 1, Scope::Own, vec![dot]);
-    assert_eq!(judge(&[founded.clone(), others_book], &world), Err(ACCESS));
+    assert_eq!(judge(others_book, &world), Err(ACCESS));
     // Granted, and the record is not of it.
     let reader = world.device(DeviceIndex(1)).officer;
     world.granted.get_mut(&reader).unwrap().push(beat("52/C09"));
     let leaked = sent(&world, 1, beat("52/C09"), vec![dot]);
-    assert_eq!(judge(&[founded.clone(), leaked], &world), Err(ACCESS));
+    assert_eq!(judge(leaked, &world), Err(ACCESS));
     // The rest of a run that goes whole may be of another scope, as long as that is granted.
     let beside = |world: &World| sent_beside(world, (1, beat("52/C09")), vec![dot], vec![dot]);
     let fine = beside(&world);
-    assert_eq!(judge(&[founded.clone(), fine], &world), Ok(()));
+    assert_eq!(judge(fine, &world), Ok(()));
     let granted = world.granted.get_mut(&reader).unwrap();
     granted.retain(|scope| *scope != beat(BEAT));
     let leaked = beside(&world);
-    assert_eq!(judge(&[founded, leaked], &world), Err(ACCESS));
+    assert_eq!(judge(leaked, &world), Err(ACCESS));
+}
+
+#[test]
+fn what_was_not_read_for_the_session_is_found() {
+    let mut world = World::new(2);
+    let founded = world.found(0, "one");
+    let dot = dot_of(&founded);
+    world.sync(0);
+    let scope = Scope::Beat {
+        beat: code(BEAT),
+        class: 0,
+    };
+    let [_, unread] = sent(&world, 1, scope, vec![dot]);
+    let (mut access, mut trace) = (Access::default(), Trace::default());
+    let told = tell(&mut access, &mut trace, &world, &[founded, unread]);
+    assert_eq!(told.unwrap_err().invariant, ACCESS);
 }
 
 #[test]

@@ -1,43 +1,63 @@
-//! The table: both sides, the moments, and for each pair of sides how it shows, what happens then and what the officer
-//! sees. The page is made from it, and the cells are played from it.
+//! The table: both sides, the moments, and for each side how it shows, what happens then and what the officer sees. The
+//! published page is made from it, and the cells are played from it, here and end to end.
 
 /// What happens to the device's store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceSide {
+    /// Nothing.
     Nothing,
+    /// The store is put back, the anchor is not.
     Restored,
+    /// Store and anchor are put back together.
     CopiedWhole,
+    /// Another machine runs with a copy of store and anchor.
     Cloned,
+    /// Store and anchor are put back to what they were while the store was open.
     RolledBackOpen,
+    /// The anchor is gone.
     AnchorLost,
 }
 
 /// What happens to the server's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerSide {
+    /// Nothing.
     Nothing,
+    /// It is restored from a backup, and says so.
     Restored,
+    /// Its disk goes back, and nothing says so.
     RolledBack,
+    /// The one, and then the other.
     BothInARow,
 }
 
 /// Where the device is when the copies are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
+    /// Nothing was sent yet.
     BeforeFirstSync,
+    /// What was sent is receipted.
     AfterReceipt,
+    /// A run was sent, and its receipt never came.
     SentNoReceipt,
+    /// A receipt came after the server was copied.
     BetweenReceiptAndBackup,
+    /// A conflict is shown, and is resolved after the copies are taken.
     HalfResolved,
+    /// New books are open, and what is to be issued again was not sent yet.
     DuringReissue,
+    /// The device goes back twice.
     RestoredTwice,
 }
 
 /// One cell of the matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
+    /// What happens to the device's store.
     pub device: DeviceSide,
+    /// What happens to the server's data.
     pub server: ServerSide,
+    /// At which moment.
     pub moment: Moment,
     /// Unsynced work is in the copy, and more is written before the next contact.
     pub in_flight: bool,
@@ -73,6 +93,7 @@ impl Cell {
         (0..REPRESENTATIVE).map(at).collect()
     }
 
+    /// Its name, in words: the device's side, the server's, the moment, and whether work is in flight.
     pub fn name(self) -> String {
         let work = if self.in_flight {
             "work in flight"
@@ -89,6 +110,7 @@ impl Cell {
 }
 
 impl DeviceSide {
+    /// Every one, in the order of the page.
     pub const ALL: [Self; 6] = [
         Self::Nothing,
         Self::Restored,
@@ -98,6 +120,7 @@ impl DeviceSide {
         Self::AnchorLost,
     ];
 
+    /// Its name, in words.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Nothing => "device untouched",
@@ -109,6 +132,7 @@ impl DeviceSide {
         }
     }
 
+    /// What happens.
     pub const fn what(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
@@ -122,6 +146,7 @@ impl DeviceSide {
         }
     }
 
+    /// How it shows.
     pub const fn shows(self) -> &'static str {
         match self {
             Self::Nothing => "-",
@@ -134,6 +159,7 @@ impl DeviceSide {
         }
     }
 
+    /// What happens then.
     pub const fn then(self) -> &'static str {
         match self {
             Self::Nothing => "-",
@@ -146,6 +172,7 @@ impl DeviceSide {
         }
     }
 
+    /// What the officer sees.
     pub const fn seen(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
@@ -161,8 +188,10 @@ impl DeviceSide {
 }
 
 impl ServerSide {
+    /// Every one, in the order of the page.
     pub const ALL: [Self; 4] = [Self::Nothing, Self::Restored, Self::RolledBack, Self::BothInARow];
 
+    /// Its name, in words.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Nothing => "server untouched",
@@ -172,6 +201,7 @@ impl ServerSide {
         }
     }
 
+    /// What happens.
     pub const fn what(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
@@ -183,6 +213,7 @@ impl ServerSide {
         }
     }
 
+    /// How it shows.
     pub const fn shows(self) -> &'static str {
         match self {
             Self::Nothing => "-",
@@ -194,6 +225,7 @@ impl ServerSide {
         }
     }
 
+    /// What happens then.
     pub const fn then(self) -> &'static str {
         match self {
             Self::Nothing => "-",
@@ -206,6 +238,7 @@ impl ServerSide {
         }
     }
 
+    /// What the officer sees.
     pub const fn seen(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
@@ -217,6 +250,7 @@ impl ServerSide {
 }
 
 impl Moment {
+    /// Every one, in the order of the page.
     pub const ALL: [Self; 7] = [
         Self::BeforeFirstSync,
         Self::AfterReceipt,
@@ -227,6 +261,7 @@ impl Moment {
         Self::RestoredTwice,
     ];
 
+    /// Its name, in words.
     pub const fn name(self) -> &'static str {
         match self {
             Self::BeforeFirstSync => "before the first sync",
@@ -240,4 +275,5 @@ impl Moment {
     }
 }
 
+/// Cells that every `cargo test` plays.
 const REPRESENTATIVE: usize = 12;
