@@ -74,7 +74,7 @@ pub(super) const HOUSE: &[Room] = &[
         may_name: &[PROTO, RECORDS, FIELD, SERVER],
     },
     Room {
-        package: "beatbook-sim",
+        package: SIM,
         level: 4,
         may_name: &[PROTO, CORE, RECORDS, STORE_SLED, SERVER],
     },
@@ -181,4 +181,5 @@ const FIELD: &str = "beatbook-field";
 const SERVER: &str = "beatbook-server";
 const CLI: &str = "beatbook-cli";
 const BENCH: &str = "beatbook-bench";
-const EVERYTHING: &[&str] = &[PROTO, CORE, RECORDS, QUIC, STORE_SLED, FIELD, SERVER, CLI];
+const SIM: &str = "beatbook-sim";
+const EVERYTHING: &[&str] = &[PROTO, CORE, RECORDS, QUIC, STORE_SLED, FIELD, SERVER, CLI, SIM];

@@ -77,19 +77,7 @@ impl Check for Access {
                         ),
                     );
                 }
-                let read = self.read.get(session);
-                let unread =
-                    |dot: &&Dot| !read.is_some_and(|read| read.contains(&(cursor.scope.clone(), **dot)));
-                match dots.iter().find(unread) {
-                    Some(dot) => broken(
-                        ACCESS,
-                        format!(
-                            "{device} was sent {dot}, which was not read for it from {}",
-                            cursor.scope
-                        ),
-                    ),
-                    None => Ok(()),
-                }
+                self.all_read(*session, *device, &cursor.scope, dots)
             }
             What::SessionEnded {
                 session,
@@ -154,6 +142,25 @@ struct Way<'a> {
 }
 
 impl Access {
+    /// Nothing is sent that was not read, and judged, for the session.
+    fn all_read(
+        &self,
+        session: SessionIndex,
+        device: DeviceIndex,
+        scope: &Scope,
+        dots: &[Dot],
+    ) -> Result<(), Violation> {
+        let read = self.read.get(&session);
+        let was_read = |dot: Dot| read.is_some_and(|read| read.contains(&(scope.clone(), dot)));
+        match dots.iter().find(|dot| !was_read(**dot)) {
+            Some(dot) => broken(
+                ACCESS,
+                format!("{device} was sent {dot}, which was not read for it from {scope}"),
+            ),
+            None => Ok(()),
+        }
+    }
+
     fn sent(
         &mut self,
         read: &dyn Read,

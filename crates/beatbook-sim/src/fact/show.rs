@@ -87,20 +87,6 @@ impl fmt::Display for What {
                     left => write!(f, ", {left} left"),
                 }
             }
-            Self::FeedRead {
-                session,
-                device,
-                cursor,
-                dots,
-                ..
-            } => {
-                let (scope, at) = (&cursor.scope, cursor.position);
-                write!(
-                    f,
-                    "server: {session} reads feed {scope} up to {at} for {device}, {}",
-                    Dots(dots)
-                )
-            }
             Self::FeedSent {
                 session,
                 device,
@@ -120,6 +106,7 @@ impl fmt::Display for What {
                 }
             }
             Self::Staged { said } => write!(f, "CELL: {said}"),
+            Self::FeedRead { .. } => self.fmt_read(f),
             Self::HealingBegan => f.write_str("HEALING: faults have stopped"),
             other => other.fmt_rest(f),
         }
@@ -127,6 +114,24 @@ impl fmt::Display for What {
 }
 
 impl What {
+    fn fmt_read(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::FeedRead {
+            session,
+            device,
+            cursor,
+            dots,
+            ..
+        } = self
+        else {
+            return Ok(());
+        };
+        let (scope, at, dots) = (&cursor.scope, cursor.position, Dots(dots));
+        write!(
+            f,
+            "server: {session} reads feed {scope} up to {at} for {device}, {dots}"
+        )
+    }
+
     fn fmt_rest(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LeaseRaised {
