@@ -19,6 +19,8 @@ pub(crate) struct Survey {
     pub(crate) damage: Vec<Damage>,
     /// The highest sequence that anything in it names.
     pub(crate) top: u64,
+    /// True where the journal went on beyond what is left of it, and nothing says how far.
+    pub(crate) is_open_ended: bool,
     /// A number that no segment has had.
     pub(crate) next_segment: u32,
 }
@@ -39,6 +41,7 @@ impl Source<'_> {
             frames: BTreeMap::new(),
             damage: Vec::new(),
             top: state.base_sequence,
+            is_open_ended: true,
             next_segment: base,
         };
         let present = self.present(&mut survey)?;
@@ -46,10 +49,18 @@ impl Source<'_> {
             let path = segment_path(self.dir, number);
             survey.next_segment = number + 1;
             match self.disk.read(&path) {
-                Ok(bytes) => self.salvage(&mut survey, (number, after), &path, &bytes),
+                Ok(bytes) => {
+                    survey.is_open_ended = self.salvage(&mut survey, (number, after), &path, &bytes);
+                }
                 Err(error) if crate::error::is_full(&error) => return Err(OpenError::DiskFull),
-                Err(_) if present.contains(&number) => survey.note(&path, 0, "it cannot be read"),
-                Err(_) => survey.note(&path, 0, "the segment is missing"),
+                Err(_) => {
+                    let what = match present.contains(&number) {
+                        true => "it cannot be read",
+                        false => "the segment is missing",
+                    };
+                    survey.note(&path, 0, what);
+                    survey.is_open_ended = true;
+                }
             }
         }
         Ok(survey)
@@ -73,29 +84,32 @@ impl Source<'_> {
         Ok(numbers)
     }
 
-    fn salvage(&self, survey: &mut Survey, (number, after): (u32, u64), path: &Path, bytes: &[u8]) {
+    /// Takes what authenticates in one segment; true where there was more after it, of which this segment does not tell.
+    fn salvage(&self, survey: &mut Survey, (number, after): (u32, u64), path: &Path, bytes: &[u8]) -> bool {
         let walked = Walk::over(bytes, self.keys, u64::MAX);
-        let (from, floor) = match walked {
+        let (from, floor, is_its_own) = match walked {
             Ok(walk) if walk.header.number == number => {
                 let floor = walk.header.after;
                 survey.top = survey.top.max(walk.sequence);
+                // The segment after it was there before its footer was written.
+                let goes_on = walk.has_footer();
                 survey.keep(walk.entries, after);
-                let Some(fault) = walk.fault else { return };
+                let Some(fault) = walk.fault else { return goes_on };
                 survey.note(path, walk.good_bytes, fault.what);
-                (walk.good_bytes, floor)
+                (walk.good_bytes, floor, true)
             }
             Ok(_) => {
                 survey.note(path, 0, "holds another segment");
-                (HEADER_BYTES, survey.top)
+                (HEADER_BYTES, survey.top, false)
             }
             Err(what) => {
                 survey.note(path, 0, what);
                 // The header may be all that is damaged, or be cut off.
                 let floor = Header::decode(bytes).map_or(survey.top, |header| header.after);
-                (0, floor)
+                (0, floor, false)
             }
         };
-        let mut at = from;
+        let (mut at, mut ends_here) = (from, is_its_own);
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let found = is_later_frame(rest, floor)
                 .then(|| self.keys.open_alone(number, rest))
@@ -105,11 +119,14 @@ impl Source<'_> {
                 continue;
             };
             at += length;
+            ends_here = true;
             survey.top = survey.top.max(sequence);
             if let Some(entry) = Entry::decode(&plain) {
+                ends_here = !matches!(entry, Entry::Footer);
                 survey.keep(vec![(sequence, entry)], after);
             }
         }
+        !ends_here
     }
 }
 

@@ -73,7 +73,8 @@ impl Mended {
 pub struct Lost {
     /// Everything up to this sequence is there.
     pub after: u64,
-    /// The last sequence that is known to have been written and is in doubt.
+    /// The last sequence that is known to have been written and is in doubt. One more than `after` also where the end of
+    /// the journal is gone and nothing says how long it was.
     pub upto: u64,
 }
 

@@ -55,6 +55,8 @@ struct Start {
     /// What the totals are known to have been, and up to which sequence.
     proved: Option<(u64, Totals)>,
     opening: Option<Opening>,
+    /// How far the store's own index had followed the journal, where it says so: the journal was that long.
+    indexed: u64,
 }
 
 impl<'a> Salvage<'a> {
@@ -137,12 +139,13 @@ impl<'a> Salvage<'a> {
             }
             Err(why) => why,
         };
+        let indexed = self.indexed()?;
         let mut tried = Ok(());
         if let Some(backup) = backup {
-            let built = self.by_backup(number + 1, backup)?;
+            let built = self.by_backup((number + 1, indexed), backup)?;
             best = less(best, (RepairSource::Backup, number + 1, built));
         } else {
-            match self.by_journal(number + 2, index_why) {
+            match self.by_journal((number + 2, indexed), index_why) {
                 Ok(built) => best = less(best, (RepairSource::Journal, number + 2, built)),
                 Err(why @ RepairError::NothingWhole { .. }) => tried = Err(why),
                 Err(why) => return Err(why),
@@ -181,6 +184,19 @@ impl<'a> Salvage<'a> {
         }
     }
 
+    /// How far the index had followed the journal, as far as it can still say; 0 where it cannot.
+    fn indexed(&self) -> Result<u64, OpenError> {
+        let index = match self.shelf().open(self.state.index) {
+            Ok(index) => index,
+            Err(error) if is_passing(&error) => return Err(error),
+            Err(_) => return Ok(0),
+        };
+        let applied = index.applied().unwrap_or(0);
+        let proved = index.proof().ok().flatten().map_or(0, |proof| proof.sequence);
+        index.close()?;
+        Ok(applied.max(proved))
+    }
+
     /// Opens the index as it is, reads all of it, and says what it holds.
     fn read_index(&self) -> Result<(Index, Start), OpenError> {
         let old = index_path(self.dir, self.state.index);
@@ -200,6 +216,7 @@ impl<'a> Salvage<'a> {
                     applied,
                     proved: proof.map(|proof| (proof.sequence, proof.totals)),
                     opening: proof.map(|proof| proof.opening),
+                    indexed: applied.max(proof.map_or(0, |proof| proof.sequence)),
                 },
             )),
             Err(error) => {
@@ -210,7 +227,7 @@ impl<'a> Salvage<'a> {
     }
 
     /// From a backup of this store.
-    fn by_backup(&self, number: u32, backup: &mut dyn Read) -> Result<Built, RepairError> {
+    fn by_backup(&self, (number, indexed): (u32, u64), backup: &mut dyn Read) -> Result<Built, RepairError> {
         let mut reader = BackupReader::start(backup).map_err(RepairError::Backup)?;
         if reader.vault.store_id != self.vault.store_id {
             return Err(RepairError::Backup(RestoreError::Damaged {
@@ -224,6 +241,7 @@ impl<'a> Salvage<'a> {
                 applied: ending.sequence,
                 proved: Some((ending.sequence, ending.totals)),
                 opening: None,
+                indexed,
             };
             let survey = self.survey(ending.sequence)?;
             Ok::<_, RestoreError>(self.follow(new, &survey, start)?)
@@ -232,7 +250,7 @@ impl<'a> Salvage<'a> {
     }
 
     /// From the journal alone, as far as it goes without a gap.
-    fn by_journal(&self, number: u32, index_why: String) -> Result<Built, RepairError> {
+    fn by_journal(&self, (number, indexed): (u32, u64), index_why: String) -> Result<Built, RepairError> {
         let survey = self.survey(0)?;
         let base = self.state.base_sequence;
         let first = survey.frames.get(&(base + 1));
@@ -247,6 +265,7 @@ impl<'a> Salvage<'a> {
             applied: base,
             proved: Some((base, Totals::default())),
             opening: None,
+            indexed,
         };
         let built = self
             .shelf()
@@ -286,6 +305,7 @@ impl<'a> Salvage<'a> {
         let top = survey
             .top
             .max(reached)
+            .max(start.indexed)
             .max(self.state.closed.map_or(0, |(sequence, _)| sequence));
         // What a store wrote when it was closed, after its last commit, are no commits.
         let ended_here = self.state.closed.is_some() && self.state.applied == applied && lost.is_empty();
@@ -293,6 +313,14 @@ impl<'a> Salvage<'a> {
             lost.push(Lost {
                 after: reached,
                 upto: top,
+            });
+        }
+        // A journal that ends before what the index took of it has lost more than a write under way.
+        let is_open_ended = survey.is_open_ended || survey.top < start.indexed;
+        if is_open_ended && self.state.closed.is_none() && lost.is_empty() {
+            lost.push(Lost {
+                after: top,
+                upto: top + 1,
             });
         }
         let proof = Proof {

@@ -4,6 +4,7 @@ use super::damage::{closed_sample, files};
 use super::faults::{Fault, Plan, faulty};
 use super::*;
 use crate::error::RepairError;
+use crate::journal::segment::HEADER_BYTES;
 
 fn repair(dir: &Path) -> RepairReport {
     Store::repair(dir, &Unlock::keystore(KEY), &plain(), None).expect("repair")
@@ -237,6 +238,52 @@ fn what_no_copy_holds_is_told_until_it_has_been_dealt_with() {
     let (_, report) = open(&dir, anchored());
     assert!(!report.lost);
     assert_eq!(report.anchor, AnchorState::Matches);
+}
+
+/// A store with small segments whose process died: a checkpoint was the last that it did.
+fn unclosed(folder: &Path, dir: &Path) -> (PathBuf, PathBuf) {
+    let store = create(dir, small_segments());
+    for number in 0..44_u8 {
+        put(&store, &format!("{number:02}"), &[number; 400]).expect("put");
+        if number == 43 {
+            store.checkpoint().expect("checkpoint");
+        }
+    }
+    let image = folder.join("image");
+    copy_dir(dir, &image);
+    let last = files(&image.join("journal")).pop().expect("a segment");
+    (image, last)
+}
+
+fn small_segments() -> Options {
+    Options {
+        segment_bytes: 4096,
+        ..plain()
+    }
+}
+
+// Invariant: what was lost with the end of a journal that was never closed is told, though nothing says how much it was.
+#[test]
+fn a_lost_end_of_an_unclosed_journal_is_told() {
+    let losses: [&dyn Fn(&Path); 4] = [
+        &|path| gone(path),
+        &|path| cut(path, 0),
+        &|path| cut(path, 20),
+        &|path| cut(path, HEADER_BYTES),
+    ];
+    for (number, lose) in losses.iter().enumerate() {
+        let (folder, dir) = folder();
+        let (image, last) = unclosed(folder.path(), &dir);
+        lose(&last);
+        let unlock = Unlock::keystore(KEY);
+        let report = Store::repair(&image, &unlock, &small_segments(), None).expect("repair");
+        assert!(
+            !report.lost.is_empty(),
+            "case {number}: nothing is said of the end"
+        );
+        let (_, report) = open(&image, small_segments());
+        assert!(report.lost, "case {number}");
+    }
 }
 
 #[test]
