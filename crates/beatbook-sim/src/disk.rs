@@ -156,6 +156,11 @@ impl SimDisk {
         self.state().lies = lies;
     }
 
+    /// True while it says Ok to every sync and does nothing.
+    pub fn is_lying(&self) -> bool {
+        self.state().lies
+    }
+
     /// The next append of some size lands in an earlier place of its file.
     pub fn misdirect_next(&self) {
         self.state().misdirects = true;

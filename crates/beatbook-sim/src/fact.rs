@@ -6,7 +6,7 @@
 use beatbook_proto::frame::BookPosition;
 use beatbook_proto::{
     CloseCode, Cursor, Dot, EnrolmentId, Entry, EpochId, OfficerId, RecordId, ReplicaId, ReplicaKind,
-    RevisionKind, SealHash, Verdict, VersionVector,
+    RevisionKind, Scope, SealHash, Verdict, VersionVector,
 };
 
 use crate::fault::FaultKind;
@@ -254,7 +254,16 @@ pub enum What {
         /// What it said.
         said: String,
     },
-    /// A store was put back from an earlier durable copy of itself.
+    /// A damaged store was repaired.
+    Repaired {
+        /// Whose.
+        site: Site,
+        /// How many things were mended.
+        mended: usize,
+        /// True if something is in no copy that it has.
+        lost: bool,
+    },
+    /// A store was put back from an earlier durable copy of itself, or a fault has cut it down to what it was.
     Restored {
         /// Whose.
         site: Site,
@@ -389,6 +398,8 @@ pub enum OpenedWhy {
     BeyondLease,
     /// The store is new.
     FirstUse,
+    /// A repair of the store lost something.
+    Repaired,
     /// The server holds other entries under dots of its books.
     TakenAtServer,
 }

@@ -25,6 +25,8 @@ pub enum Mark {
     EndHeardLate,
     /// The server noticed by itself that it had gone back.
     EpochMintedByItself,
+    /// A fault had cut a store, and it opened with less than it had held.
+    FellBack,
     /// A device heard that the server knows another history of its book.
     ForkNoticed,
     /// Several sessions shared one commit.
@@ -49,6 +51,8 @@ pub enum Mark {
     ReceiptLost,
     /// Entries were re-issued in another book.
     Reissued,
+    /// A damaged store was repaired.
+    Repaired,
     /// What a torn tail left was cut, and the rest replayed.
     ReplayedAfterTornTail,
     /// An own book was sent again from an earlier entry.
@@ -73,7 +77,7 @@ pub enum Mark {
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::AmendRefusedOnConflict,
         Self::AnchorMismatch,
         Self::AutoMerged,
@@ -85,6 +89,7 @@ impl Mark {
         Self::DuplicateRun,
         Self::EndHeardLate,
         Self::EpochMintedByItself,
+        Self::FellBack,
         Self::ForkNoticed,
         Self::GroupCommit,
         Self::IndexRebuilt,
@@ -97,6 +102,7 @@ impl Mark {
         Self::Quarantined,
         Self::ReceiptLost,
         Self::Reissued,
+        Self::Repaired,
         Self::ReplayedAfterTornTail,
         Self::Rewound,
         Self::ServerDiedAfterCommit,

@@ -233,9 +233,10 @@ impl Plan {
     }
 
     /// Events after which the world is not one that comes to rest: many times what its work, its faults and its healing
-    /// take.
-    pub fn events_bound(&self) -> u64 {
-        EVENTS_FREE + EVENTS_PER_DEVICE_DAY * self.device_days()
+    /// take. Copies and devices enrolled later work as well, and those that are not admitted go on asking.
+    pub fn events_bound(&self, devices: usize) -> u64 {
+        let more = devices.saturating_sub(self.devices.len()) as u64 * u64::from(self.days);
+        EVENTS_FREE + EVENTS_PER_DEVICE_DAY * (self.device_days() + more)
     }
 
     /// The fault-atlas rule and the second mode draw on different faults.

@@ -2,7 +2,7 @@
 //!
 //! One thread, one seed. An event changes one machine or one link and puts what follows on the calendar. What devices
 //! do is in `device` and `near`, what the server does in `server` and `far`, work in `shift`, faults in `faults` and
-//! `damage`, the end in `heal`; a cell of the restore matrix is told by `cell`.
+//! `damage`, what becomes of harmed stores in `mending`, the end in `heal`; a cell of the restore matrix is told by `cell`.
 
 mod acted;
 mod agent;
@@ -12,6 +12,7 @@ mod device;
 mod far;
 mod faults;
 mod heal;
+mod mending;
 mod near;
 mod register;
 mod rewind;
@@ -257,7 +258,7 @@ impl<'o> World<'o> {
     /// Lets the next event happen; false where none is left, or where the world has had more of them than any that comes
     /// to rest.
     fn step(&mut self) -> bool {
-        let most = self.plan.events_bound();
+        let most = self.plan.events_bound(self.devices.len());
         if self.event >= most {
             self.broken(
                 ENDS,

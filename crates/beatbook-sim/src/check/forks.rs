@@ -133,7 +133,9 @@ impl Forks {
             OpenedWhy::FirstUse => true,
             // Told of as a fork just before.
             OpenedWhy::TakenAtServer => self.copies,
-            OpenedWhy::AnchorMismatch | OpenedWhy::BeyondLease => self.causes.remove(&device),
+            OpenedWhy::AnchorMismatch | OpenedWhy::BeyondLease | OpenedWhy::Repaired => {
+                self.causes.remove(&device)
+            }
         };
         if caused {
             Ok(())

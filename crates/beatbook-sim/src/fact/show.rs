@@ -179,6 +179,14 @@ impl What {
             Self::Reissued { device, entries } => write!(f, "{device}: re-issued {entries} entries"),
             Self::Reopened { site, report } => write!(f, "{site}: store opened: {report}"),
             Self::OpenRefused { site, said } => write!(f, "{site}: store refused to open: {said}"),
+            Self::Repaired { site, mended, lost } => {
+                let left = if *lost {
+                    "something is lost"
+                } else {
+                    "nothing is lost"
+                };
+                write!(f, "{site}: store repaired, {mended} mended, {left}")
+            }
             Self::Restored {
                 site,
                 copied_at_ms,
@@ -298,6 +306,7 @@ impl fmt::Display for OpenedWhy {
             Self::AnchorMismatch => "the anchor disagrees",
             Self::BeyondLease => "a number is above its lease",
             Self::FirstUse => "first use",
+            Self::Repaired => "a repair lost something",
             Self::TakenAtServer => "its dots are taken at the server",
         })
     }

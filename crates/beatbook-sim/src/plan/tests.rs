@@ -13,7 +13,7 @@ fn a_plan_with_more_devices_keeps_the_rest_and_has_an_officer_for_each() {
     assert_eq!((more.devices.len(), more.officers.len()), (5, 4));
     assert_eq!((&more.faults, more.days), (&plan.faults, plan.days));
     assert!(more.devices.iter().all(|device| device.officer < 4));
-    assert!(more.events_bound() > plan.events_bound());
+    assert!(more.events_bound(more.devices.len()) > plan.events_bound(plan.devices.len()));
 }
 
 #[test]

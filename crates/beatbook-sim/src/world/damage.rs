@@ -57,6 +57,7 @@ impl World<'_> {
             return false;
         }
         let delay = self.random.between(1_000, 60_000) as i64;
+        self.harm(place);
         match place {
             Site::Device(device) => self.kill_device(device.0, None, delay),
             Site::Server => self.kill_server(None, delay),
@@ -87,7 +88,6 @@ impl World<'_> {
                 format!("{} is gone", path.display())
             }
         };
-        self.harm(place);
         self.fault(kind, place, detail);
         true
     }

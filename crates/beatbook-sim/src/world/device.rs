@@ -12,6 +12,7 @@ use beatbook_store_sled::{
 };
 
 use super::agent::Agent;
+use super::mending::Held;
 use super::shift::Work;
 use super::{Event, World, site};
 use crate::clock::Clock;
@@ -51,6 +52,8 @@ pub(super) struct Device {
     pub(super) loss: Option<Loss>,
     /// A fault has harmed what is on its disk: that it does not open is no surprise.
     pub(super) harmed: bool,
+    /// What it held when its process last ended after that.
+    pub(super) held: Option<Held>,
     /// Milliseconds that an operation of its disk takes.
     pub(super) disk_ms: i64,
     /// It does only what the story of a cell tells.
@@ -92,7 +95,7 @@ impl Device {
         options(&self.disk, &self.draws, AnchorPlace::At(ANCHOR.into()))
     }
 
-    fn unlock(&self) -> Unlock {
+    pub(super) fn unlock(&self) -> Unlock {
         Unlock::keystore(self.key_seed)
     }
 }
@@ -184,6 +187,7 @@ impl World<'_> {
             copies: Vec::new(),
             loss: None,
             harmed: false,
+            held: None,
             disk_ms: 2,
             scripted: false,
             open: None,
@@ -283,6 +287,7 @@ impl World<'_> {
 
     /// The process ends: killed, or with power cut in this way. It starts again after a while.
     pub(super) fn kill_device(&mut self, index: usize, loss: Option<Loss>, boot_in_ms: i64) {
+        self.note_held(site(index));
         let device = &mut self.devices[index];
         device.store = None;
         match loss {
@@ -376,23 +381,31 @@ impl World<'_> {
                 said,
             });
         }
+        self.tell_fallen_back(site(index), report);
         self.tell(What::Reopened {
             site: site(index),
             report: told(report),
         });
-        if lost.is_some() {
+        if lost.is_some() && !report.lost {
             self.broken(
                 OPENS,
                 format!("device {index}: the journal does not reach back, and nobody asked to go on"),
             );
         }
+        if self.open_books(index).is_none() {
+            // A notebook says that it is not enrolled: what is left is from before that.
+            return self.device_is_no_notebook(index);
+        }
         let why = match report.anchor {
+            _ if report.lost => Some(OpenedWhy::Repaired),
             AnchorState::Mismatch { .. } | AnchorState::Missing => Some(OpenedWhy::AnchorMismatch),
             AnchorState::Matches if self.is_over_lease(index) => Some(OpenedWhy::BeyondLease),
             _ => None,
         };
         if let Some(why) = why {
-            self.reach(Mark::AnchorMismatch);
+            if why != OpenedWhy::Repaired {
+                self.reach(Mark::AnchorMismatch);
+            }
             if !self.renew_books(index, why) {
                 return;
             }
@@ -400,6 +413,19 @@ impl World<'_> {
         if self.devices[index].on_duty {
             self.start_agent(index);
         }
+    }
+
+    fn device_is_no_notebook(&mut self, index: usize) {
+        if !self.devices[index].harmed {
+            return self.broken(OPENS, format!("device {index}: an unharmed store holds no book"));
+        }
+        self.reach(Mark::DamageNoticed);
+        self.tell(What::DamageNoticed {
+            site: site(index),
+            said: "it holds no book".to_owned(),
+        });
+        self.devices[index].store = None;
+        self.replace_device(index);
     }
 
     /// Opens new books, as the field does where a store may have issued numbers that it does not remember.
@@ -496,7 +522,11 @@ impl World<'_> {
             site: site(index),
             said,
         });
-        self.replace_device(index);
+        // Some officers ask for another device at once.
+        let repairs = self.healing || self.devices[index].random.percent(70);
+        if !(repairs && self.repair_device(index)) {
+            self.replace_device(index);
+        }
     }
 
     /// Tells which books are open, where that has changed.

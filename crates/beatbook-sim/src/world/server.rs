@@ -12,6 +12,7 @@ use beatbook_server::policy::{self, Desk};
 use beatbook_store_sled::{AnchorPlace, Job, OpenError, Solo, Store, Unlock};
 
 use super::device::{Draws, OPENS, STORE, options, told};
+use super::mending::Held;
 use super::register::Truth;
 use super::{Event, World, session_index};
 use crate::clock::Clock;
@@ -38,6 +39,8 @@ pub(super) struct Server {
     pub(super) loss: Option<Loss>,
     /// A fault has harmed what is on its disk.
     pub(super) harmed: bool,
+    /// What it held when its process last ended after that.
+    pub(super) held: Option<Held>,
     pub(super) disk_ms: i64,
     pub(super) backups: Vec<Backup>,
     /// Images of its disk, for a rollback that nothing announces.
@@ -83,6 +86,7 @@ impl Server {
             commits: false,
             loss: None,
             harmed: false,
+            held: None,
             disk_ms: 2,
             backups: Vec::new(),
             images: Vec::new(),
@@ -295,6 +299,7 @@ impl World<'_> {
 
     /// The process ends; every session loses its server's side without a word.
     pub(super) fn kill_server(&mut self, loss: Option<Loss>, boot_in_ms: i64) {
+        self.note_held(Site::Server);
         self.server.store = None;
         match loss {
             Some(loss) => {
@@ -369,6 +374,7 @@ impl World<'_> {
                         said,
                     });
                 }
+                self.tell_fallen_back(Site::Server, &report);
                 self.tell(What::Reopened {
                     site: Site::Server,
                     report: told(&report),
