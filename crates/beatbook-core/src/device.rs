@@ -189,6 +189,16 @@ pub fn reopen_books(tx: &mut Transaction<'_>, env: &DeviceEnv<'_>) -> Result<(),
     ledger::open_books(tx, env.identity, env.fresh, env.now)
 }
 
+/// As [`reopen_books`], where a repair lost some of what the store held: what others wrote may be among it, so every feed
+/// is read again from its start.
+pub fn reopen_after_loss(tx: &mut Transaction<'_>, env: &DeviceEnv<'_>) -> Result<(), LedgerError> {
+    let read: Vec<Vec<u8>> = cursors(tx)?.into_keys().collect();
+    for scope in read {
+        tx.remove(Table::Cursors, scope);
+    }
+    reopen_books(tx, env)
+}
+
 fn prepare(tx: &mut Transaction<'_>, env: &DeviceEnv<'_>, bytes_max: usize) -> Result<Prepared, LedgerError> {
     let mut prepared = Prepared::default();
     let mut seals = 0;

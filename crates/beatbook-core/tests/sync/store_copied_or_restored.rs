@@ -1,7 +1,8 @@
 //! A device's store that was restored, rolled back or copied never gives a dot twice and loses nothing of either history.
 
-use beatbook_core::ledger;
 use beatbook_core::session::Event;
+use beatbook_core::store::{Read, Table};
+use beatbook_core::{device, ledger};
 use beatbook_proto::RecordId;
 
 use crate::link::Faults;
@@ -33,6 +34,37 @@ fn a_restored_device_gets_back_what_it_had_sent() {
             ["written before the next contact"],
             "seed {seed}"
         );
+        world.check_healed();
+    }
+}
+
+// Invariant: what a repair could not bring back of what others wrote comes again, though the device had read past it.
+#[test]
+fn what_a_repair_lost_of_others_comes_again() {
+    for seed in 0..6 {
+        let (mut world, phone, _) = started(seed);
+        let officer = world.devices[phone].identity.officer;
+        let laptop = world.device(officer);
+        world.sync(laptop);
+        let before = world.devices[laptop].store.clone();
+        let record = world.found(phone, "CONTACT", "52/C02", "written elsewhere");
+        world.sync(phone);
+        world.sync(laptop);
+        assert!(world.head(laptop, record).is_some(), "seed {seed}");
+        // The entry is gone, and the cursors say that it was read.
+        let read = |read: &dyn Read| read.scan(Table::Cursors, &[], &[0xff; 64], usize::MAX);
+        let cursors = read(&world.devices[laptop].store).unwrap();
+        world.devices[laptop].store = before;
+        world
+            .with_env(laptop, |tx, env| {
+                for (scope, cursor) in cursors {
+                    tx.put(Table::Cursors, scope, cursor);
+                }
+                device::reopen_after_loss(tx, env)
+            })
+            .unwrap();
+        world.heal();
+        assert!(world.head(laptop, record).is_some(), "seed {seed}");
         world.check_healed();
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use beatbook_core::device::{DeviceEnv, reopen_books};
+use beatbook_core::device::{DeviceEnv, reopen_after_loss, reopen_books};
 use beatbook_core::ledger::{self, CheckNothing, LedgerError};
 use beatbook_core::store::{Read, StoreError, Transaction};
 use beatbook_quic::{Dialer, IdentityError};
@@ -171,7 +171,11 @@ fn renew_if_copied(store: &Store, report: &OpenReport) -> Result<Option<NewBook>
             fresh,
             now: clock::stamp(),
         };
-        Ok::<_, OpenError>(reopen_books(tx, &env)?)
+        match why {
+            NewBook::Repaired => reopen_after_loss(tx, &env)?,
+            _ => reopen_books(tx, &env)?,
+        }
+        Ok::<_, OpenError>(())
     })?;
     // Only then: a crash in between shows the mismatch again.
     store.adopt_anchor()?;

@@ -32,10 +32,6 @@ fn all(read: &dyn Read, now_ms: i64, trace: &mut Trace) -> Result<(), Violation>
     for book in ledger::books(read).map_err(unreadable)? {
         let (mut after, mut parted) = (0, false);
         while let Some(run) = ledger::next_run(read, book.replica(), after).map_err(unreadable)? {
-            // What readers offered back beyond what the book is held to came in parts, not as a run.
-            if run.seal.claim.first > book.held {
-                break;
-            }
             after = run.seal.claim.last;
             parted |= run.seal.claim.first <= book.held && book.held < after;
             let run = Box::new(run.verify(&book.opening.key).map_err(unreadable)?);

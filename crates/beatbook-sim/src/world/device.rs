@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use beatbook_core::device::{DeviceEnv, reopen_books};
+use beatbook_core::device::{DeviceEnv, reopen_after_loss, reopen_books};
 use beatbook_core::ledger::{self, Book, CheckNothing, Identity, LedgerError};
 use beatbook_core::store::{Durable, StoreError, Transaction};
 use beatbook_proto::{Code, EnrolmentId, ReplicaId, Signer, SigningKey};
@@ -430,7 +430,10 @@ impl World<'_> {
 
     /// Opens new books, as the field does where a store may have issued numbers that it does not remember.
     fn renew_books(&mut self, index: usize, why: OpenedWhy) -> bool {
-        let renewed = self.device_commit(index, |tx, env, _| reopen_books(tx, env));
+        let renewed = self.device_commit(index, |tx, env, _| match why {
+            OpenedWhy::Repaired => reopen_after_loss(tx, env),
+            _ => reopen_books(tx, env),
+        });
         if !self.went_well(index, renewed) {
             return false;
         }
