@@ -179,14 +179,7 @@ impl What {
             Self::Reissued { device, entries } => write!(f, "{device}: re-issued {entries} entries"),
             Self::Reopened { site, report } => write!(f, "{site}: store opened: {report}"),
             Self::OpenRefused { site, said } => write!(f, "{site}: store refused to open: {said}"),
-            Self::Repaired { site, mended, lost } => {
-                let left = if *lost {
-                    "something is lost"
-                } else {
-                    "nothing is lost"
-                };
-                write!(f, "{site}: store repaired, {mended} mended, {left}")
-            }
+            Self::Repaired { site, mended, lost } => repaired(f, *site, *mended, *lost),
             Self::Restored {
                 site,
                 copied_at_ms,
@@ -298,6 +291,11 @@ impl fmt::Debug for Wrote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+fn repaired(f: &mut fmt::Formatter<'_>, site: Site, mended: usize, lost: bool) -> fmt::Result {
+    let left = if lost { "something" } else { "nothing" };
+    write!(f, "{site}: store repaired, {mended} mended, {left} is lost")
 }
 
 impl fmt::Display for OpenedWhy {
