@@ -6,7 +6,7 @@
 use beatbook_proto::frame::BookPosition;
 use beatbook_proto::{
     CloseCode, Cursor, Dot, EnrolmentId, Entry, EpochId, OfficerId, RecordId, ReplicaId, ReplicaKind,
-    RevisionKind, Scope, SealHash, Verdict, VersionVector,
+    RevisionKind, SealHash, Verdict, VersionVector,
 };
 
 use crate::fault::FaultKind;
