@@ -35,14 +35,29 @@ pub struct Counts {
     pub down_bytes: u64,
     /// Datagrams swallowed, whatever the cause.
     pub swallowed: u64,
+    /// Those of them that met a link, a direction or a flow that was down.
+    pub cut_off: u64,
+    /// Those of them that were lost by chance, alone or in a burst.
+    pub lost: u64,
     /// Those of them for which the queue was full.
     pub overflowed: u64,
     /// Those of them that were too long.
     pub too_long: u64,
+    /// Datagrams that passed late: for the way, the queue, or to be overtaken.
+    pub late: u64,
+    /// Datagrams held back for later ones to overtake.
+    pub held_back: u64,
     /// Datagrams that passed twice.
     pub twice: u64,
     /// Flows that got another port.
     pub rebound: u64,
+}
+
+impl Counts {
+    fn cut_off(&mut self) {
+        self.swallowed += 1;
+        self.cut_off += 1;
+    }
 }
 
 /// A relay. It ends when dropped.
@@ -193,7 +208,7 @@ impl Link {
     fn flow_of(self: &Arc<Self>, device: SocketAddr) -> Option<Arc<UdpSocket>> {
         let mut state = self.state();
         if state.down || state.dead.contains(&device) {
-            state.counts.swallowed += 1;
+            state.counts.cut_off();
             return None;
         }
         if let Some(back) = state.flows.get(&device) {
@@ -246,17 +261,20 @@ impl Link {
     fn pass(&self, letter: Letter) {
         let mut state = self.state();
         if !state.admits(&letter) {
-            state.counts.swallowed += 1;
+            state.counts.cut_off();
             return;
         }
         let now = Instant::now();
         let State { sky, seed, .. } = &mut *state;
         let due = match sky.judge(letter.direction, letter.bytes.len(), now, seed) {
-            Fate::Passes(due) => due,
+            Fate::Passes { due, held_back } => {
+                state.counts.held_back += u64::from(held_back);
+                due
+            }
             Fate::Swallowed(cause) => {
                 state.counts.swallowed += 1;
                 match cause {
-                    Cause::Chance => {}
+                    Cause::Chance => state.counts.lost += 1,
                     Cause::Length => state.counts.too_long += 1,
                     Cause::Queue => state.counts.overflowed += 1,
                 }
@@ -264,6 +282,7 @@ impl Link {
             }
         };
         state.counts.twice += u64::from(due.len() > 1);
+        state.counts.late += u64::from(due.iter().any(|due| *due > now));
         for due in due {
             if due <= now {
                 self.send(&letter);

@@ -85,12 +85,16 @@ impl Fault {
                 duplicate_permille: 333,
                 ..weather
             },
-            Self::Edge => Weather {
-                bytes_max: weather.bytes_max,
-                duplicate_permille: weather.duplicate_permille,
-                reorder_permille: weather.reorder_permille,
-                ..Weather::edge()
-            },
+            Self::Edge => {
+                let edge = Weather::edge();
+                Weather {
+                    bursts: weather.bursts.or(edge.bursts),
+                    delay_ms: edge.delay_ms,
+                    delay_ms_max: weather.delay_ms_max.max(edge.delay_ms_max),
+                    pipe: edge.pipe,
+                    ..weather
+                }
+            }
             Self::Narrow => Weather {
                 pipe: Some(Pipe {
                     up_kbit_s: 64,
@@ -105,6 +109,31 @@ impl Fault {
             },
             _ => weather,
         }
+    }
+
+    /// How often this fault has done something to what passed the relay, as its counts say. `None` for one that comes
+    /// over a process: it is there once it is asked for.
+    fn bites(self, counts: &Counts) -> Option<u64> {
+        match self {
+            Self::BlackHole => Some(counts.too_long),
+            Self::Bursts => Some(counts.lost),
+            Self::Cut | Self::CutUp | Self::CutDown => Some(counts.cut_off),
+            Self::Delay | Self::Edge | Self::Narrow => Some(counts.late),
+            Self::Duplicate => Some(counts.twice),
+            Self::KilledServer | Self::PausedDevice | Self::PausedServer => None,
+            Self::Rebind => Some(counts.rebound),
+            Self::Reorder => Some(counts.held_back),
+        }
+    }
+
+    /// Whether nothing passes while it lasts, in one direction at least.
+    fn is_cut(self) -> bool {
+        matches!(self, Self::Cut | Self::CutUp | Self::CutDown)
+    }
+
+    /// Whether it comes over a process.
+    fn is_of_process(self) -> bool {
+        matches!(self, Self::KilledServer | Self::PausedDevice | Self::PausedServer)
     }
 }
 
@@ -152,8 +181,9 @@ impl Storm {
         }
     }
 
-    /// Lets these faults come over the link at once, and both officers write under them.
+    /// Lets these faults come over the link at once, and both officers write under them until each has bitten.
     pub fn spell(&mut self, faults: &[Fault]) {
+        let before = self.relay.counts();
         self.log.push(format!("{faults:?}"));
         let weather = faults
             .iter()
@@ -167,15 +197,50 @@ impl Storm {
             self.write();
             self.wait_a_while();
         }
-        for fault in faults {
+        // What a fault can bite is what others let come to it: processes go on first, then the link, the weather stays.
+        for fault in faults.iter().filter(|fault| fault.is_of_process()) {
             self.end(*fault);
+        }
+        for fault in faults.iter().filter(|fault| fault.is_cut()) {
+            self.wait_bitten(*fault, &before);
+        }
+        for fault in faults.iter().filter(|fault| !fault.is_of_process()) {
+            self.end(*fault);
+        }
+        for fault in faults {
+            self.wait_bitten(*fault, &before);
         }
         // Something passes, or tries to, before the next comes.
         self.write();
     }
 
+    /// Waits until a fault has done something to what passes, writing on.
+    fn wait_bitten(&mut self, fault: Fault, before: &Counts) {
+        let Some(first) = fault.bites(before) else { return };
+        let mut tries: u64 = 0;
+        wait_for("a fault that bites", || {
+            let counts = self.relay.counts();
+            if fault.bites(&counts) > Some(first) {
+                return Ok(());
+            }
+            tries += 1;
+            match fault {
+                // Ends that know of the hole send nothing long; of another path they try anew what it carries.
+                Fault::BlackHole if tries.is_multiple_of(TRIES_OF_A_PATH) => self.relay.rebind(),
+                Fault::BlackHole => self.write_long(),
+                // No flow was open at first.
+                Fault::Rebind => self.relay.rebind(),
+                _ => self.write(),
+            }
+            self.wait_a_while();
+            Err(format!("{fault:?} did nothing: {counts:?} after {:?}", self.log))
+        });
+    }
+
     /// A seeded mixture: so many spells, each of one to three faults.
     pub fn mix(&mut self, spells: u64) {
+        // Drawn before anything happens: how much is written until a fault bites is not the seed's to say.
+        let mut mixtures = Vec::new();
         for _ in 0..spells {
             let mut faults: Vec<Fault> = Vec::new();
             for _ in 0..self.seed.between(1, 4) {
@@ -185,6 +250,9 @@ impl Storm {
                     faults.push(Fault::ALL[at]);
                 }
             }
+            mixtures.push(faults);
+        }
+        for faults in mixtures {
             self.spell(&faults);
         }
     }
@@ -264,13 +332,27 @@ impl Storm {
 
     /// A note by the first officer, or by the second where that phone is not stopped.
     fn write(&mut self) {
+        self.write_with("");
+    }
+
+    /// A note that fills more than one datagram, whatever is packed.
+    fn write_long(&mut self) {
+        let filler: String = (0..LONG_WORDS)
+            .map(|_| format!("{:016x}", self.seed.next_u64()))
+            .collect();
+        self.write_with(&filler);
+    }
+
+    fn write_with(&mut self, filler: &str) {
         let word = self.canaries.word();
         let stopped = self
             .log
             .last()
             .is_some_and(|spell| spell.contains("PausedDevice"));
         let who = usize::from(!stopped && self.seed.chance(500));
-        self.phones[who].device.note(&word);
+        self.phones[who]
+            .device
+            .note(format!("{word} {filler}").trim_end());
         self.words.push(word);
     }
 
@@ -281,5 +363,9 @@ impl Storm {
     }
 }
 
+/// 3 KB as it is packed.
+const LONG_WORDS: usize = 400;
+/// How often a path is written on before the flows get another.
+const TRIES_OF_A_PATH: u64 = 8;
 /// What every path must carry for QUIC (RFC 9000 14).
 const BYTES_THAT_ALWAYS_PASS: u16 = 1_200;

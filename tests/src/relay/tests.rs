@@ -60,6 +60,7 @@ fn a_cut_flow_stays_dead_and_a_new_one_passes() {
     ends.relay.mend();
     ends.up(3);
     crate::wait_true("the dead flow swallowed", || ends.relay.counts().swallowed == 2);
+    assert_eq!(ends.relay.counts().cut_off, 2);
     let elsewhere = socket();
     elsewhere
         .send_to(&[4], ends.relay.address())
@@ -117,7 +118,13 @@ fn bad_weather_loses_repeats_and_turns_round() {
     assert!(different.len() < 200, "some are lost");
     assert!(came.len() > different.len(), "some come twice");
     assert!(!came.is_sorted(), "some are overtaken");
-    assert_eq!(ends.relay.counts().swallowed as usize, 200 - different.len());
+    let counts = ends.relay.counts();
+    assert_eq!(counts.lost as usize, 200 - different.len());
+    assert_eq!(counts.swallowed, counts.lost);
+    assert!(
+        counts.held_back > 0 && counts.held_back <= counts.late,
+        "{counts:?}"
+    );
 }
 
 #[test]
@@ -178,7 +185,7 @@ fn bursts_have_the_loss_and_the_length_asked_for() {
     });
     let (mut seed, now) = (Seed::of(8), Instant::now());
     let fates: Vec<bool> = (0..200_000)
-        .map(|_| sky.judge(Direction::Up, 100, now, &mut seed) != Fate::Passes(vec![now]))
+        .map(|_| sky.judge(Direction::Up, 100, now, &mut seed) != passes(now))
         .collect();
     let lost = fates.iter().filter(|lost| **lost).count();
     let bursts = fates.windows(2).filter(|pair| !pair[0] && pair[1]).count();
@@ -199,7 +206,7 @@ fn a_pipe_is_as_wide_as_asked_for_and_its_queue_overflows() {
         ..Weather::default()
     });
     let (mut seed, now) = (Seed::of(9), Instant::now());
-    let after = |ms| Fate::Passes(vec![now + Duration::from_millis(ms)]);
+    let after = |ms| passes(now + Duration::from_millis(ms));
     // 1,000 bytes take 100 ms at 80 kbit/s, and three of them fill the queue.
     for ms in [100, 200, 300] {
         assert_eq!(sky.judge(Direction::Up, 1_000, now, &mut seed), after(ms));
@@ -210,8 +217,16 @@ fn a_pipe_is_as_wide_as_asked_for_and_its_queue_overflows() {
     );
     assert_eq!(sky.judge(Direction::Down, 1_000, now, &mut seed), after(1_000));
     let later = now + Duration::from_millis(100);
-    let due = Fate::Passes(vec![now + Duration::from_millis(400)]);
+    let due = passes(now + Duration::from_millis(400));
     assert_eq!(sky.judge(Direction::Up, 1_000, later, &mut seed), due);
+}
+
+/// Passes once, and keeps its place.
+fn passes(due: Instant) -> Fate {
+    Fate::Passes {
+        due: vec![due],
+        held_back: false,
+    }
 }
 
 fn socket() -> UdpSocket {

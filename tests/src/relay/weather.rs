@@ -97,7 +97,11 @@ impl Weather {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     /// It goes out, once or twice, when it is due. Nothing due later than now goes at once.
-    Passes(Vec<Instant>),
+    Passes {
+        due: Vec<Instant>,
+        /// Later ones may overtake it.
+        held_back: bool,
+    },
     /// It is gone: by chance, in a burst, for its length, or because the queue was full.
     Swallowed(Cause),
 }
@@ -160,6 +164,7 @@ impl Sky {
             return Fate::Swallowed(Cause::Chance);
         }
         let mut due = Vec::new();
+        let mut held_back = false;
         for _ in 0..=u8::from(seed.chance(weather.duplicate_permille)) {
             let Some(left) = way.through(weather.pipe, direction, bytes, now) else {
                 break;
@@ -168,6 +173,7 @@ impl Sky {
             let mut at = left + Duration::from_millis(late_ms);
             if seed.chance(weather.reorder_permille) {
                 at += REORDER;
+                held_back = true;
             } else {
                 at = way.last_due.map_or(at, |last| last.max(at));
                 way.last_due = Some(at);
@@ -177,7 +183,7 @@ impl Sky {
         if due.is_empty() {
             return Fate::Swallowed(Cause::Queue);
         }
-        Fate::Passes(due)
+        Fate::Passes { due, held_back }
     }
 }
 

@@ -119,6 +119,10 @@ impl Total {
         total.up += counts.up;
         total.down += counts.down;
         total.swallowed += counts.swallowed;
+        total.cut_off += counts.cut_off;
+        total.lost += counts.lost;
+        total.late += counts.late;
+        total.held_back += counts.held_back;
         total.overflowed += counts.overflowed;
         total.too_long += counts.too_long;
         total.twice += counts.twice;
@@ -129,7 +133,7 @@ impl Total {
         self.failed == 0 && self.rounds > 0
     }
 
-    fn figures(&self) -> [(&'static str, u64); 10] {
+    fn figures(&self) -> [(&'static str, u64); 14] {
         let counts = &self.counts;
         [
             ("rounds", self.rounds),
@@ -142,6 +146,10 @@ impl Total {
                 counts.overflowed,
             ),
             ("datagrams swallowed for their length", counts.too_long),
+            ("datagrams swallowed by chance, alone or in bursts", counts.lost),
+            ("datagrams swallowed while their way was down", counts.cut_off),
+            ("datagrams that passed late", counts.late),
+            ("datagrams held back to be overtaken", counts.held_back),
             ("datagrams that passed twice", counts.twice),
             ("flows that got another port", counts.rebound),
             ("rounds that failed", self.failed),
