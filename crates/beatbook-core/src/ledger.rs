@@ -45,7 +45,8 @@ pub(crate) use accept::{accept_entries, accept_run_entries, give_up, is_taken, q
 pub(crate) use apart::{apart, displace, is_issued_again, keep_apart, original_of};
 pub(crate) use gather::FEED_STEPS_MAX;
 pub(crate) use publish::{feed_hash_at, feed_nonce_at, feed_sequence_at, publish, scopes_founded};
-pub(crate) use reissue::{alias, as_folded, fold_reissue, is_reissued};
+pub use reissue::as_folded;
+pub(crate) use reissue::{alias, envelope_header, fold_reissue, is_reissued};
 pub(crate) use seal::{
     drop_other_seals, holding_part, is_known_seal, keep_leaves, part_of, proof_of, put_part, seal_ending_at,
 };

@@ -11,7 +11,7 @@ use beatbook_core::register::{self, Enrolment, Officer};
 use beatbook_core::server::{self, FeedRequest, ServerEnv, ServerOp, ServerReply};
 use beatbook_core::store::{Read, StoreError, Transaction};
 use beatbook_proto::{
-    Code, EnrolmentId, EpochId, FieldOp, PublicKey, RecordId, Revision, RevisionKind, Scope, Signer,
+    Code, Dot, EnrolmentId, EpochId, FieldOp, PublicKey, RecordId, Revision, RevisionKind, Scope, Signer,
     Standing, Value, VerifiedRun,
 };
 use beatbook_records::vocabulary::{Lifecycle, Marking};
@@ -122,8 +122,9 @@ pub fn scopes(
 #[derive(Debug)]
 pub(crate) struct Rules {
     supervisor: bool,
-    /// Records that the run changes and that are marked sensitive before it.
-    sensitive: BTreeSet<RecordId>,
+    /// Entries of the run that touch the marking of a record that is marked sensitive before it. By entry, not by record:
+    /// what a record is called may change within the run, where something of it is issued again.
+    sensitive: BTreeSet<Dot>,
 }
 
 impl Rules {
@@ -145,12 +146,19 @@ impl Rules {
         };
         let mut sensitive = BTreeSet::new();
         for verified in run.entries() {
-            let Ok(header) = verified.entry.header() else {
+            let Ok(mut header) = verified.entry.header() else {
                 continue;
             };
+            if header.kind == RevisionKind::REISSUE {
+                let Some(brought) = ledger::as_folded(read, verified.dot, &verified.entry)? else {
+                    continue;
+                };
+                header = brought.header;
+            }
+            // Nothing was marked before its founding entry, which may come late: after a re-issue of it and what followed.
             let Some(record) = header.record else { continue };
             if header.fields.contains(&field::MARKING) && is_sensitive(read, record)? {
-                sensitive.insert(record);
+                sensitive.insert(verified.dot);
             }
         }
         Ok(Self {
@@ -171,17 +179,14 @@ impl Rules {
                 _ => false,
             })
         };
-        let judges = revision.header.kind == RevisionKind::STATE
+        // A resolution chooses one of the states that are there.
+        let judges = revision.header.kind != RevisionKind::RESOLVE
             && sets(
                 field::LIFECYCLE,
                 &[Lifecycle::Checked.word(), Lifecycle::Restricted.word()],
             );
-        // Nothing was marked before its founding entry, which may come late: after a re-issue of it and what followed that.
-        let lowers = revision
-            .header
-            .record
-            .is_some_and(|record| self.sensitive.contains(&record))
-            && sets(field::MARKING, &[Marking::Official.word()]);
+        let lowers =
+            self.sensitive.contains(&revision.dot) && sets(field::MARKING, &[Marking::Official.word()]);
         !judges && !lowers
     }
 }
@@ -194,7 +199,11 @@ impl Check for Rules {
             reason: revision.body.reason.as_ref().map(|reason| reason.as_str()),
             ops: &revision.body.ops,
         };
+        let fields = &revision.header.fields;
+        // What is gathered before the entries are judged goes by what their headers say.
+        let says_what_it_touches = revision.body.ops.iter().all(|(id, _)| fields.contains(id));
         match check_received(&received) {
+            _ if !says_what_it_touches => Standing::QUARANTINED_MALFORMED,
             Err(_) => Standing::QUARANTINED_MALFORMED,
             Ok(()) if self.permits(revision) => Standing::KEPT,
             Ok(()) => Standing::QUARANTINED_NOT_PERMITTED,

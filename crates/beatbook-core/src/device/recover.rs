@@ -5,8 +5,7 @@ use alloc::vec::Vec;
 
 use beatbook_proto::limits::{BOOKS_MAX, RUN_ENTRIES_MAX};
 use beatbook_proto::{
-    Dot, Entry, Hash, Header, Original, Part, RecordId, ReplicaId, ReplicaKind, RevisionKind, Standing,
-    VersionVector,
+    Dot, Entry, Hash, Original, Part, RecordId, ReplicaId, ReplicaKind, RevisionKind, Standing,
 };
 
 use super::DeviceEnv;
@@ -151,10 +150,8 @@ fn issue_again(
 
 /// The envelope around an original. What is near the limit goes without its proof rather than not at all.
 fn envelope(mut original: Original) -> Result<Entry, LedgerError> {
-    let mut header: Header = original.entry.header().map_err(LedgerError::TooLarge)?;
-    header.kind = RevisionKind::REISSUE;
-    header.context = VersionVector::new();
-    header.prior = 0;
+    let carried = original.entry.header().map_err(LedgerError::TooLarge)?;
+    let header = ledger::envelope_header(&carried);
     match Entry::new(&header, &original) {
         Ok(entry) => Ok(entry),
         Err(_) => {

@@ -11,7 +11,7 @@ use beatbook_proto::{
 };
 
 use super::fold::{anything_waits, fold_new, found, retry_all};
-use super::reissue::{alias, innermost, is_another_name, originals};
+use super::reissue::{alias, as_folded, envelope_header, innermost, is_another_name, originals};
 use super::seal::Founded;
 use super::stretch::{Arrival, holds_any, remove_entry, save_stretch};
 use super::{
@@ -23,7 +23,8 @@ use crate::store::{Read, StoreError, Table, Transaction};
 
 /// Judges revisions that came from elsewhere, by rules that the core does not know.
 pub trait Check: Send + Sync {
-    /// How the revision is to stand: [`Standing::KEPT`], or one of the quarantines.
+    /// How the revision is to stand: [`Standing::KEPT`], or one of the quarantines. Of a re-issue it is asked about what
+    /// that brings: the innermost revision, under the envelope's dot.
     fn standing(&self, revision: &Revision, author: &Book) -> Standing;
 }
 
@@ -343,7 +344,7 @@ fn judge(
         RevisionKind::OPEN => {
             dot.counter == 1 && entry.opening().is_ok_and(|opening| opening == author.opening)
         }
-        RevisionKind::REISSUE => is_sound_reissue(read, dot, entry, author)?,
+        RevisionKind::REISSUE => return Ok((judge_reissue(read, dot, entry, author, check)?, None)),
         _ => match entry.body() {
             Ok(body) => {
                 let revision = Revision { dot, header, body };
@@ -363,16 +364,37 @@ fn judge(
     Ok((standing, None))
 }
 
-/// An envelope is sound if its originals are of other books of the same officer, and what it carries is well formed.
-fn is_sound_reissue(read: &dyn Read, dot: Dot, envelope: &Entry, author: &Book) -> Result<bool, StoreError> {
+/// Judges an envelope by what it carries. It is sound if its originals are of other books of the same officer, its header
+/// is the original's, and what it carries is well formed. The rules are asked about that as though it came by itself,
+/// unless one of the originals was accepted here before: then nothing new is said.
+fn judge_reissue(
+    read: &dyn Read,
+    dot: Dot,
+    envelope: &Entry,
+    author: &Book,
+    check: &dyn Check,
+) -> Result<Standing, StoreError> {
+    let mut accepted = false;
     for original in originals(envelope) {
         let before = book(read, original.dot.replica)?;
         let of_officer = before.is_none_or(|before| before.opening.officer == author.opening.officer);
         if !of_officer || original.dot.replica == dot.replica {
-            return Ok(false);
+            return Ok(Standing::QUARANTINED_MALFORMED);
         }
+        accepted |= entry(read, original.dot)?.is_some_and(|held| {
+            held.entry == original.entry && [Standing::KEPT, Standing::WAITING].contains(&held.standing)
+        });
     }
-    Ok(innermost(envelope).is_some_and(|inner| is_well_formed(&inner)))
+    let sound =
+        |inner: &Revision| is_well_formed(inner) && envelope.header() == Ok(envelope_header(&inner.header));
+    if !innermost(envelope).is_some_and(|inner| sound(&inner)) {
+        return Ok(Standing::QUARANTINED_MALFORMED);
+    }
+    match as_folded(read, dot, envelope)? {
+        _ if accepted => Ok(Standing::KEPT),
+        Some(brought) => Ok(check.standing(&brought, author)),
+        None => Ok(Standing::QUARANTINED_MALFORMED),
+    }
 }
 
 fn is_well_formed(revision: &Revision) -> bool {

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use beatbook_proto::{Dot, Entry, Revision, RevisionKind, Standing};
 
 use super::apart::give_back;
-use super::reissue::{alias, as_folded, is_another_name, originals, reissue};
+use super::reissue::{alias, as_folded, is_another_name, is_of_one_officer, originals, reissue};
 use super::{
     Accepted, LedgerError, book, entry, head, revisions, save_book, save_entry, save_head, scopes_founded,
 };
@@ -40,12 +40,13 @@ pub(crate) fn fold_new(
             .flatten()
             .find(|original| original.dot == dot)
             .is_none_or(|original| original.entry == *entry);
-        if carried {
+        if carried && is_of_one_officer(tx, dot.replica, reissued.now.replica)? {
             // The original of a re-issue turned up: both dots are one revision.
             queue.push_back(dot);
             return Ok(Standing::KEPT);
         }
-        // Another entry took the dot of the original: only the re-issuing book means the re-issue by it.
+        // Another entry took the dot of the original, or another officer its bytes: only the re-issuing book means the
+        // re-issue by it.
         tx.remove(Table::Aliases, keys::entry(dot));
         give_back(tx, dot, reissued.now, queue, accepted)?;
     }

@@ -8,7 +8,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use beatbook_proto::{
-    Dot, Entry, Hash, Original, RecordId, ReplicaId, Revision, RevisionKind, Standing, VersionVector,
+    Dot, Entry, Hash, Header, Original, RecordId, ReplicaId, Revision, RevisionKind, Standing, VersionVector,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,8 +54,18 @@ pub(crate) fn innermost(envelope: &Entry) -> Option<Revision> {
     Revision::read(last.dot, &last.entry).ok()
 }
 
+/// The header of an envelope around what has this one: the same, but for what only the original's place gives a meaning.
+pub(crate) fn envelope_header(carried: &Header) -> Header {
+    Header {
+        kind: RevisionKind::REISSUE,
+        context: VersionVector::new(),
+        prior: 0,
+        ..carried.clone()
+    }
+}
+
 /// The revision as it is folded: a re-issue opened, references to re-issued dots translated. `None` if it does not read.
-pub(crate) fn as_folded(read: &dyn Read, dot: Dot, entry: &Entry) -> Result<Option<Revision>, StoreError> {
+pub fn as_folded(read: &dyn Read, dot: Dot, entry: &Entry) -> Result<Option<Revision>, StoreError> {
     let Ok(header) = entry.header() else {
         return Ok(None);
     };
@@ -359,9 +369,24 @@ pub(crate) fn is_another_name(
     let Some(now) = line.and_then(|line| line.stands) else {
         return Ok(false);
     };
+    if !is_of_one_officer(tx, dot.replica, now.replica)? {
+        return Ok(false);
+    }
     let prior = bytes.header().map_or(0, |header| header.prior);
     save(tx, Table::Aliases, from, &Alias { now, prior })?;
     Ok(true)
+}
+
+/// False where two books are known to be of different officers. Whoever issues again what another officer wrote, before
+/// the book that it was written in is known here, takes nothing from its author.
+pub(crate) fn is_of_one_officer(
+    read: &dyn Read,
+    one: ReplicaId,
+    other: ReplicaId,
+) -> Result<bool, StoreError> {
+    let officer = |replica| Ok::<_, StoreError>(book(read, replica)?.map(|book| book.opening.officer));
+    let (one, other) = (officer(one)?, officer(other)?);
+    Ok(one.is_none() || other.is_none() || one == other)
 }
 
 /// Makes every original and every other envelope of a line another name of the one that stands; returns those names that

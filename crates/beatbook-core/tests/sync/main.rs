@@ -9,6 +9,7 @@ mod link_cut_at_every_frame;
 mod peers_that_misbehave;
 mod random_worlds;
 mod records_move_between_scopes;
+mod reissues_are_judged;
 mod restore_matrix;
 mod server_went_back_in_time;
 mod shift_offline_then_synced;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use beatbook_core::device::{self, DeviceEnv};
-use beatbook_core::ledger::{self, CheckNothing, Draft, Identity, LedgerError, ReadToken, Written};
+use beatbook_core::ledger::{self, Check, CheckNothing, Draft, Identity, LedgerError, ReadToken, Written};
 use beatbook_core::merge::Head;
 use beatbook_core::register::{self, Enrolment, Officer, Posting};
 use beatbook_core::server::{self, ServerEnv};
@@ -50,6 +50,8 @@ pub struct World {
     pub may_have_held: BTreeSet<(DeviceIndex, Dot)>,
     /// The server's clock, milliseconds.
     pub now_ms: i64,
+    /// What the server asks about revisions.
+    pub rules: &'static dyn Check,
     ids: u64,
     random: u64,
 }
@@ -65,6 +67,7 @@ impl World {
             dots_reused: Vec::new(),
             may_have_held: BTreeSet::new(),
             now_ms: 1_700_000_000_000,
+            rules: &CheckNothing,
             ids: 0,
             random: seed,
         };
@@ -273,7 +276,7 @@ impl World {
         let fresh_epoch = EpochId::from_bytes(self.fresh_bytes());
         let env = ServerEnv {
             signer: &self.server_key,
-            check: &CheckNothing,
+            check: self.rules,
             tag_key: &[0x7a; 32],
             now_ms: self.now_ms,
             fresh_epoch,
