@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use beatbook_proto::limits::BOOKS_MAX;
 use beatbook_proto::{Dot, EnrolmentId, List, Receipt, ReceiptClaim, Standing, Verdict, VerifiedRun};
 
-use super::greet::reserve_label;
+use super::greet::take_label;
 use super::{ServerEnv, ServerReply, epochs, next_sequence};
 use crate::ledger::{
     self, Accepted, Book, Intake, LedgerError, accept_entries, accept_run_entries, book, entry, publish,
@@ -100,7 +100,7 @@ fn open_book(tx: &mut Transaction<'_>, peer: EnrolmentId, run: &VerifiedRun) -> 
     let officer: Option<Officer> = register::get(tx, enrolment.officer.as_bytes())?;
     let mut opened = Book::new(opening, false);
     let kind = opened.kind();
-    opened.label = Some(reserve_label(
+    opened.label = Some(take_label(
         tx,
         &officer.ok_or(misbehaved)?,
         opened.replica(),
@@ -193,7 +193,7 @@ fn reopened_book(tx: &mut Transaction<'_>, run: &VerifiedRun) -> Result<Option<B
     };
     let mut opened = Book::new(opening, false);
     let (replica, kind) = (opened.replica(), opened.kind());
-    opened.label = Some(reserve_label(tx, &officer, replica, kind)?);
+    opened.label = Some(take_label(tx, &officer, replica, kind)?);
     save_book(tx, &opened)?;
     Ok(Some(opened))
 }

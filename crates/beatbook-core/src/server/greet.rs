@@ -212,11 +212,11 @@ fn place_book(
             seal: beatbook_proto::SealClaim::NO_SEAL,
             ..*claim
         };
-        let label = reserve_label(tx, officer, claim.replica, claim.kind)?;
+        let label = promise_label(tx, officer, claim.replica, claim.kind)?;
         return Ok(BookPosition {
             claim: claim_none,
             secured: 0,
-            label: Some(label),
+            label,
             forked: false,
         });
     };
@@ -256,17 +256,47 @@ fn place_book(
     })
 }
 
-/// Gives a book its label at first contact: `B` and a number per officer, `T` for traces.
-pub(super) fn reserve_label(
+/// Promises a label to a book that a device says it has: officers see it before the first run is in. `None` where so many
+/// promises wait for their books already: such a book gets its label when it is opened.
+fn promise_label(
+    tx: &mut Transaction<'_>,
+    officer: &Officer,
+    replica: ReplicaId,
+    kind: ReplicaKind,
+) -> Result<Option<Code>, LedgerError> {
+    if let Some(label) = ledger::load(tx, Table::Meta, &label_key(replica))? {
+        return Ok(Some(label));
+    }
+    let waiting = ledger::load::<u32>(tx, Table::Meta, &promised_key(officer))?.unwrap_or(0);
+    if waiting >= LABELS_PROMISED_MAX {
+        return Ok(None);
+    }
+    ledger::save(tx, Table::Meta, promised_key(officer), &(waiting + 1))?;
+    next_label(tx, officer, replica, kind).map(Some)
+}
+
+/// The label of a book that is opened: the one that was promised, or the next.
+pub(super) fn take_label(
     tx: &mut Transaction<'_>,
     officer: &Officer,
     replica: ReplicaId,
     kind: ReplicaKind,
 ) -> Result<Code, LedgerError> {
-    let key = label_key(replica);
-    if let Some(label) = ledger::load(tx, Table::Meta, &key)? {
-        return Ok(label);
-    }
+    let Some(label) = ledger::load(tx, Table::Meta, &label_key(replica))? else {
+        return next_label(tx, officer, replica, kind);
+    };
+    let waiting = ledger::load::<u32>(tx, Table::Meta, &promised_key(officer))?.unwrap_or(0);
+    ledger::save(tx, Table::Meta, promised_key(officer), &waiting.saturating_sub(1))?;
+    Ok(label)
+}
+
+/// `B` and a number per officer, `T` for traces.
+fn next_label(
+    tx: &mut Transaction<'_>,
+    officer: &Officer,
+    replica: ReplicaId,
+    kind: ReplicaKind,
+) -> Result<Code, LedgerError> {
     let letter = if kind == ReplicaKind::Book { 'B' } else { 'T' };
     let mut counter_name = format!("labels {letter} ").into_bytes();
     counter_name.extend_from_slice(officer.id.as_bytes());
@@ -274,7 +304,7 @@ pub(super) fn reserve_label(
     ledger::save(tx, Table::Meta, counter_name, &number)?;
     let label = Code::new(format!("{letter}{number:02}"));
     let label = label.map_err(|_| LedgerError::TooLarge(beatbook_proto::codec::CodecError::TooLarge))?;
-    ledger::save(tx, Table::Meta, key, &label)?;
+    ledger::save(tx, Table::Meta, label_key(replica), &label)?;
     Ok(label)
 }
 
@@ -332,4 +362,14 @@ fn label_key(replica: ReplicaId) -> Vec<u8> {
     key
 }
 
+/// How many labels an officer has been promised for books that are not opened yet.
+fn promised_key(officer: &Officer) -> Vec<u8> {
+    let mut key = b"labels promised ".to_vec();
+    key.extend_from_slice(officer.id.as_bytes());
+    key
+}
+
+/// Most labels promised to one officer's books before they are opened. A device has two books and one for each stretch
+/// that it issues again; a name costs a peer nothing, and a promise is kept for good.
+const LABELS_PROMISED_MAX: u32 = 64;
 const TAG_DOMAIN: &str = "beatbook 2026-11 cursor v1";

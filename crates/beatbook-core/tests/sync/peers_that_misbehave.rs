@@ -4,7 +4,7 @@ use beatbook_core::device::{self, DeviceOp, DeviceReply};
 use beatbook_core::ledger::LedgerError;
 use beatbook_core::server::{self, ServerOp, ServerReply};
 use beatbook_core::session::{Responder, ResponderInput, ResponderOutput};
-use beatbook_core::store::Durable;
+use beatbook_core::store::{Durable, Read, Table};
 use beatbook_proto::frame::{BookClaim, Feed, Hello};
 use beatbook_proto::{
     Cursor, Dot, Entry, FeedItem, Frame, Hash, List, ReplicaId, ReplicaKind, Run, RunSecret, Scope,
@@ -153,6 +153,74 @@ fn a_claim_on_anothers_book_is_told_nothing() {
     let told = &greeted.welcome.books[0];
     assert_eq!((told.claim, told.secured, &told.label), (claim, 0, &None));
     assert!(greeted.verdicts.is_empty() && greeted.claims.is_empty());
+}
+
+/// Invariant: names of books cost a peer nothing, so they cost the server no more than a few rows an officer; a book that
+/// is opened has its label all the same, and a colleague is not touched by it.
+#[test]
+fn names_of_books_do_not_fill_the_server() {
+    let mut world = World::new(5);
+    let (ann, bob) = (
+        world.officer("PCSO", &["52/C02"]),
+        world.officer("PCSO", &["52/C02"]),
+    );
+    let (phone, colleague) = (world.device(ann), world.device(bob));
+    let claimed = |hello: u8, book: u16| {
+        let mut replica = [hello; 16];
+        replica[..2].copy_from_slice(&book.to_be_bytes());
+        BookClaim {
+            replica: ReplicaId::from_bytes(replica),
+            counter: 0,
+            seal: SealClaim::NO_SEAL,
+            kind: ReplicaKind::Trace,
+        }
+    };
+    let rows = |world: &World| {
+        let (from, to) = (b"label".as_slice(), b"labem".as_slice());
+        world
+            .server
+            .scan(Table::Meta, from, to, usize::MAX)
+            .unwrap()
+            .len()
+    };
+    for hello in 1..4 {
+        let site = &world.devices[phone];
+        let (peer, key) = (site.identity.enrolment, site.key.public_key());
+        let op = ServerOp::Greet {
+            peer,
+            key,
+            hello: Hello {
+                protocol_min: 1,
+                protocol_max: 1,
+                features: 0,
+                books: List((0..4_096).map(|book| claimed(hello, book)).collect()),
+                cursors: List(vec![]),
+                live: false,
+            },
+        };
+        let reply = world.at_server(|tx, env| server::execute(tx, env, op)).unwrap();
+        let ServerReply::Greeted(greeted) = reply else {
+            panic!("the phone is enrolled")
+        };
+        assert_eq!(greeted.welcome.books.len(), 4_096, "each claim has its answer");
+        assert!(rows(&world) < 100, "{} rows of labels", rows(&world));
+    }
+    for device in [phone, colleague] {
+        world.found(device, "NOTE", "52/C02", "a note");
+        world.sync(device);
+        world.sync(device);
+        let label = world.book(device).label.expect("an opened book has its label");
+        assert_eq!(label.as_str(), "B01");
+    }
+    // What is opened makes room for the next.
+    world.sync(phone);
+    for _ in 0..3 {
+        world.reopen(phone);
+        world.sync(phone);
+        world.sync(phone);
+    }
+    assert!(world.book(phone).label.is_some());
+    world.check_healed();
 }
 
 /// Invariant: what comes before the register has answered takes bounded memory: beyond that no frame is read, and an
