@@ -200,7 +200,7 @@ impl Check for Rules {
             ops: &revision.body.ops,
         };
         let fields = &revision.header.fields;
-        // What is gathered before the entries are judged goes by what their headers say.
+        // What is gathered before the entries are judged goes by what their headers say (R-REV-8).
         let says_what_it_touches = revision.body.ops.iter().all(|(id, _)| fields.contains(id));
         match check_received(&received) {
             _ if !says_what_it_touches => Standing::QUARANTINED_MALFORMED,

@@ -364,7 +364,7 @@ fn judge(
     Ok((standing, None))
 }
 
-/// Judges an envelope by what it carries. It is sound if its originals are of other books of the same officer, its header
+/// Judges an envelope by what it carries (R-REV-7). It is sound if its originals are of other books of the same officer, its header
 /// is the original's, and what it carries is well formed. The rules are asked about that as though it came by itself,
 /// unless one of the originals was accepted here before: then nothing new is said.
 fn judge_reissue(
