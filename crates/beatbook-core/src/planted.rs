@@ -1,11 +1,11 @@
 //! Planted bugs: defects that the simulator has to find, so that its word on the rest is worth something.
 //!
 //! Each stands at the place where the real mistake would be made. They are compiled in by `--cfg planted_bugs` alone, and
-//! then chosen by `plant`, one at a time for the whole process; in any other build [`is_planted`] is a constant `false`.
+//! then chosen by `plant`, one at a time for a thread, as a simulated world runs in one; in any other build [`is_planted`] is a constant `false`.
 //! Holds the list and the choice, not the defects.
 
 #[cfg(planted_bugs)]
-use core::sync::atomic::{AtomicUsize, Ordering};
+extern crate std;
 
 macro_rules! bugs {
     ($($(#[doc = $doc:literal])+ $name:ident = $word:literal,)+) => {
@@ -131,14 +131,16 @@ pub const fn is_planted(_bug: Bug) -> bool {
 #[cfg(planted_bugs)]
 #[inline]
 pub fn is_planted(bug: Bug) -> bool {
-    CHOSEN.load(Ordering::Relaxed) == 1 + bug as usize
+    CHOSEN.get() == Some(bug)
 }
 
-/// Chooses the defect of this process, or none.
+/// Chooses the defect of this thread, or none.
 #[cfg(planted_bugs)]
 pub fn plant(bug: Option<Bug>) {
-    CHOSEN.store(bug.map_or(0, |bug| 1 + bug as usize), Ordering::Relaxed);
+    CHOSEN.set(bug);
 }
 
 #[cfg(planted_bugs)]
-static CHOSEN: AtomicUsize = AtomicUsize::new(0);
+std::thread_local! {
+    static CHOSEN: core::cell::Cell<Option<Bug>> = const { core::cell::Cell::new(None) };
+}

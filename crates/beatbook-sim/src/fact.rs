@@ -227,6 +227,8 @@ pub enum What {
         run: (u64, u64),
         /// Entries of it that are not simply kept.
         verdicts: Vec<Verdict>,
+        /// Of these, as they were sent, those whose dots are said to be taken.
+        apart: Vec<(Dot, Entry)>,
     },
     /// The register changed.
     RegisterChanged {

@@ -110,6 +110,12 @@ struct Args {
     /// With --matrix: the cells whose name holds these words; with --seed as well, the story of the first
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     cell: String,
+    /// Let everyone work on the same few records, so that changes meet
+    #[arg(long)]
+    shared: bool,
+    /// Let apps go on after their store has failed, until they are started again
+    #[arg(long)]
+    goes_on: bool,
     /// Plant each known defect, and run seeds until it is found (needs a build with --cfg planted_bugs)
     #[arg(long)]
     planted: bool,
@@ -137,6 +143,8 @@ impl Args {
             events_max: self.events,
             entries_per_day: self.entries,
             atlas_off: self.atlas_off,
+            shared: self.shared,
+            goes_on: self.goes_on,
         }
     }
 }
@@ -233,6 +241,11 @@ fn many(args: &Args) -> bool {
 /// One seed as the hunt runs it, with its story.
 fn one_planted(args: &Args, seed: u64) -> bool {
     match planted::plant(&hunt_of(args), seed) {
+        Ok(plan) if std::env::var_os("CONTROL").is_some() => {
+            #[cfg(planted_bugs)]
+            beatbook_core::planted::plant(None);
+            one(args, plan)
+        }
         Ok(plan) => one(args, plan),
         Err(error) => {
             eprintln!("error: {error}");
@@ -295,14 +308,13 @@ fn hunt_of(args: &Args) -> Hunt {
 }
 
 fn planted_bugs(args: &Args) -> bool {
-    match planted::hunt(&hunt_of(args), &mut |trophy| println!("{trophy}")) {
-        Ok(trophies) => {
-            let found = trophies.iter().filter(|trophy| trophy.is_found()).count();
+    match planted::hunt(&hunt_of(args), &|trophy| println!("{trophy}")) {
+        Ok(hunted) => {
             if args.json {
-                println!("{:#}", planted::json(&trophies));
+                println!("{:#}", hunted.json());
             }
-            println!("{found}/{} planted bugs found", trophies.len());
-            found == trophies.len()
+            println!("{}", hunted.line());
+            hunted.is_whole()
         }
         Err(error) => {
             eprintln!("error: {error}");

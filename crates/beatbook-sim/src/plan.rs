@@ -55,6 +55,10 @@ pub struct Plan {
     pub cell: Option<Cell>,
     /// Ends the world's faults and work after so many events; healing follows.
     pub events_max: Option<u64>,
+    /// Everyone writes on the same few records, so that changes meet; else as on a real turn.
+    pub shared: bool,
+    /// Apps go on after their store has failed, until they are started again; else they end at once.
+    pub goes_on: bool,
 }
 
 /// An officer.
@@ -117,6 +121,10 @@ pub struct Overrides {
     pub entries_per_day: Option<u64>,
     /// Without the fault-atlas rule.
     pub atlas_off: bool,
+    /// With everyone at work on the same few records.
+    pub shared: bool,
+    /// With apps that go on after their store has failed.
+    pub goes_on: bool,
 }
 
 impl Plan {
@@ -150,6 +158,8 @@ impl Plan {
             atlas: true,
             cell: None,
             events_max: None,
+            shared: false,
+            goes_on: false,
         };
         plan.forbid_together();
         plan
@@ -199,6 +209,8 @@ impl Plan {
             self.entries_per_day = entries;
         }
         self.events_max = overrides.events_max.or(self.events_max);
+        self.shared |= overrides.shared;
+        self.goes_on |= overrides.goes_on;
         if overrides.atlas_off {
             self.atlas = false;
             // A disk that lies belongs to this mode alone.
@@ -261,6 +273,12 @@ impl fmt::Display for Plan {
         )?;
         for kind in &self.faults {
             write!(f, " {}", kind.name())?;
+        }
+        if self.shared {
+            f.write_str(" (on the same few records)")?;
+        }
+        if self.goes_on {
+            f.write_str(" (apps go on after a failure)")?;
         }
         if let Some(cell) = self.cell {
             return write!(f, "; {}", cell.name());

@@ -1,15 +1,17 @@
-//! The hunt for planted bugs: each known defect is switched on, and seeds are run until one of them breaks an invariant
-//! that the same seed keeps without it. A defect that does harm only where certain faults meet names its [`Ground`].
+//! The hunt for planted bugs: each known defect is switched on, and seeds are run until some of them break an invariant
+//! that the same seed keeps without it. A defect that does harm only where certain faults meet names its [`Ground`]; what
+//! judges is the same for every world.
 
 use std::fmt;
 
 use beatbook_core::planted::Bug;
 use serde_json::{Value, json};
 
-use crate::fault::FaultKind;
-#[cfg(planted_bugs)]
-use crate::plan::Size;
 use crate::plan::{Overrides, Plan};
+
+mod ground;
+
+pub use ground::{Ground, ground_of};
 
 /// What to look for, and how long.
 #[derive(Clone, Debug)]
@@ -20,7 +22,7 @@ pub struct Hunt {
     pub start: u64,
     /// Most seeds for one defect.
     pub seeds_max: u64,
-    /// Worlds at once.
+    /// Defects looked for at once.
     pub threads: usize,
     /// What is taken from every plan.
     pub overrides: Overrides,
@@ -35,6 +37,10 @@ pub struct Trophy {
     pub found: Vec<(u64, &'static str)>,
     /// Seeds run.
     pub seeds: u64,
+    /// Seeds that break an invariant without the defect as well, so that they say nothing about it.
+    pub unsound: Vec<(u64, &'static str)>,
+    /// What it took of the cores, microseconds.
+    pub took_us: u64,
 }
 
 impl Trophy {
@@ -50,33 +56,26 @@ impl fmt::Display for Trophy {
         match self.found.first() {
             Some((seed, invariant)) => write!(
                 f,
-                "found      {name:<28} {:>3} of {:>3} seeds, first {seed}: {invariant}",
+                "found      {name:<26} in {:>2} of {:>3} seeds, first {seed}: {invariant}",
                 self.found.len(),
                 self.seeds
-            ),
+            )?,
             None => write!(
                 f,
-                "NOT FOUND  {name:<28}   0 of {:>3} seeds: {}",
+                "NOT FOUND  {name:<26} in  0 of {:>3} seeds: {}",
                 self.seeds,
                 self.bug.what()
+            )?,
+        }
+        match self.unsound.first() {
+            Some((seed, invariant)) => write!(
+                f,
+                "; {} seeds break without it, first {seed}: {invariant}",
+                self.unsound.len()
             ),
+            None => Ok(()),
         }
     }
-}
-
-/// What the hunt found, as JSON.
-pub fn json(trophies: &[Trophy]) -> Value {
-    let each = trophies.iter().map(|trophy| {
-        json!({
-            "bug": trophy.bug.name(),
-            "what": trophy.bug.what(),
-            "found_in": trophy.found.len(),
-            "of_seeds": trophy.seeds,
-            "first_seed": trophy.found.first().map(|(seed, _)| seed),
-            "invariant": trophy.found.first().map(|(_, invariant)| invariant),
-        })
-    });
-    Value::Array(each.collect())
 }
 
 /// Why there was no hunt.
@@ -91,16 +90,95 @@ pub enum HuntError {
     Unknown(String),
 }
 
-/// Looks for every defect in turn.
-pub fn hunt(hunt: &Hunt, told: &mut dyn FnMut(&Trophy)) -> Result<Vec<Trophy>, HuntError> {
-    let wanted = wanted(hunt)?;
-    let mut trophies = Vec::with_capacity(wanted.len());
-    for bug in wanted {
-        let trophy = look_for(bug, hunt)?;
-        told(&trophy);
-        trophies.push(trophy);
+/// What came of a hunt.
+#[derive(Clone, Debug, Default)]
+pub struct Hunted {
+    /// The defects, in order of name.
+    pub trophies: Vec<Trophy>,
+}
+
+impl Hunted {
+    /// Defects that were found.
+    pub fn found(&self) -> usize {
+        self.trophies.iter().filter(|trophy| trophy.is_found()).count()
     }
-    Ok(trophies)
+
+    /// True if every one was found.
+    pub fn is_whole(&self) -> bool {
+        self.found() == self.trophies.len()
+    }
+
+    /// Worlds that were run, with a defect.
+    pub fn seeds(&self) -> u64 {
+        self.trophies.iter().map(|trophy| trophy.seeds).sum()
+    }
+
+    /// The last line.
+    pub fn line(&self) -> String {
+        let lost = self.trophies.len() - self.found();
+        format!(
+            "{} worlds with a defect each, {lost} lost, {}/{} planted bugs",
+            self.seeds(),
+            self.found(),
+            self.trophies.len()
+        )
+    }
+
+    /// The figures as JSON.
+    pub fn json(&self) -> Value {
+        let each = self.trophies.iter().map(|trophy| {
+            json!({
+                "bug": trophy.bug.name(),
+                "found in": trophy.found.len(),
+                "of seeds": trophy.seeds,
+                "first seed": trophy.found.first().map(|(seed, _)| seed),
+                "invariant": trophy.found.first().map(|(_, invariant)| invariant),
+            })
+        });
+        let core_s: u64 = self.trophies.iter().map(|trophy| trophy.took_us).sum::<u64>() / 1_000_000;
+        json!({
+            "planted bugs": self.trophies.len(),
+            "found": self.found(),
+            "worlds run": self.seeds(),
+            "core seconds": core_s,
+            "by defect": each.collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Looks for every defect that is wanted, several at once; `told` hears of each when it is decided.
+#[cfg(planted_bugs)]
+pub fn hunt(hunt: &Hunt, told: &(dyn Fn(&Trophy) + Sync)) -> Result<Hunted, HuntError> {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let wanted = wanted(hunt)?;
+    let next = AtomicUsize::new(0);
+    let trophies = Mutex::new(Vec::with_capacity(wanted.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..hunt.threads.max(1) {
+            scope.spawn(|| {
+                while let Some(bug) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let trophy = look_for(*bug, hunt);
+                    told(&trophy);
+                    let mut trophies = trophies.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                    trophies.push(trophy);
+                }
+            });
+        }
+    });
+    let mut trophies = trophies
+        .into_inner()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    trophies.sort_by_key(|trophy| trophy.bug.name());
+    Ok(Hunted { trophies })
+}
+
+/// Looks for every defect that is wanted: never in a build that holds none.
+#[cfg(not(planted_bugs))]
+pub fn hunt(hunt: &Hunt, _told: &(dyn Fn(&Trophy) + Sync)) -> Result<Hunted, HuntError> {
+    wanted(hunt)?;
+    Err(HuntError::NotCompiledIn)
 }
 
 /// Plants the first defect that is wanted, and gives the plan of a seed as the hunt for it runs it.
@@ -131,154 +209,40 @@ fn planted(_bug: Bug, _seed: u64, _hunt: &Hunt) -> Result<Plan, HuntError> {
 #[cfg(planted_bugs)]
 fn planted(bug: Bug, seed: u64, hunt: &Hunt) -> Result<Plan, HuntError> {
     beatbook_core::planted::plant(Some(bug));
-    Ok(plan_of(bug, seed, hunt))
-}
-
-#[cfg(not(planted_bugs))]
-fn look_for(_bug: Bug, _hunt: &Hunt) -> Result<Trophy, HuntError> {
-    Err(HuntError::NotCompiledIn)
+    Ok(ground::plan_of(bug, seed, hunt))
 }
 
 /// Runs seeds until enough of them have found the defect.
 #[cfg(planted_bugs)]
-fn look_for(bug: Bug, hunt: &Hunt) -> Result<Trophy, HuntError> {
-    let (found, seeds) = (Vec::new(), 0);
-    let mut trophy = Trophy { bug, found, seeds };
+fn look_for(bug: Bug, hunt: &Hunt) -> Trophy {
+    let mut trophy = Trophy {
+        bug,
+        found: Vec::new(),
+        seeds: 0,
+        unsound: Vec::new(),
+        took_us: 0,
+    };
     while trophy.seeds < hunt.seeds_max && trophy.found.len() < FINDS_ENOUGH {
-        let rest = Hunt {
-            start: hunt.start + trophy.seeds,
-            seeds_max: hunt.seeds_max - trophy.seeds,
-            ..hunt.clone()
-        };
+        let seed = hunt.start + trophy.seeds;
+        let plan = ground::plan_of(bug, seed, hunt);
+        trophy.seeds += 1;
         beatbook_core::planted::plant(Some(bug));
-        let (mut broken, seeds) = broken_in(bug, &rest, FINDS_ENOUGH - trophy.found.len());
+        let outcome = crate::run::one(&plan, &mut []);
         beatbook_core::planted::plant(None);
-        // What fails without the defect too says nothing about it.
-        broken.retain(|(seed, _)| {
-            crate::run::one(&plan_of(bug, *seed, hunt), &mut [])
-                .violation()
-                .is_none()
-        });
-        trophy.found.append(&mut broken);
-        trophy.seeds += seeds;
-    }
-    Ok(trophy)
-}
-
-/// The first seeds that fail, and how many were run.
-#[cfg(planted_bugs)]
-fn broken_in(bug: Bug, hunt: &Hunt, enough: usize) -> (Vec<(u64, &'static str)>, u64) {
-    use std::sync::Mutex;
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    let (next, run) = (AtomicU64::new(0), AtomicU64::new(0));
-    let found = Mutex::new(Vec::new());
-    let locked = || found.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    std::thread::scope(|scope| {
-        for _ in 0..hunt.threads.max(1) {
-            scope.spawn(|| {
-                while locked().len() < enough {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    if at >= hunt.seeds_max {
-                        break;
-                    }
-                    let seed = hunt.start + at;
-                    let outcome = crate::run::one(&plan_of(bug, seed, hunt), &mut []);
-                    run.fetch_add(1, Ordering::Relaxed);
-                    if let Some(violation) = outcome.violation() {
-                        locked().push((seed, violation.invariant));
-                    }
-                }
-            });
+        trophy.took_us += outcome.took_us;
+        let Some(violation) = outcome.violation() else {
+            continue;
+        };
+        // What breaks without the defect too says nothing about it.
+        let without = crate::run::one(&plan, &mut []);
+        trophy.took_us += without.took_us;
+        match without.violation() {
+            Some(unsound) => trophy.unsound.push((seed, unsound.invariant)),
+            None => trophy.found.push((seed, violation.invariant)),
         }
-    });
-    let mut found = std::mem::take(&mut *locked());
-    found.sort_unstable();
-    (found, run.into_inner())
-}
-
-/// The world of a seed in which a defect is looked for: mostly one in which it can do harm often, and every fourth as it
-/// comes, so that the ordinary worlds have their say too.
-#[cfg(planted_bugs)]
-fn plan_of(bug: Bug, seed: u64, hunt: &Hunt) -> Plan {
-    let plan = Plan::from_seed(seed, Size::Small);
-    let plan = match ground_of(bug) {
-        Some(ground) if !seed.is_multiple_of(4) => ground.lay(plan),
-        _ => plan,
-    };
-    plan.with(&hunt.overrides)
-}
-
-/// Where a defect does harm: the kinds of fault that it needs, and how many devices at least.
-#[derive(Clone, Copy, Debug)]
-pub struct Ground {
-    /// Every one of these is in the world, and no other.
-    pub faults: &'static [FaultKind],
-    /// Devices, at least.
-    pub devices: usize,
-}
-
-impl Ground {
-    /// A plan on this ground; all else is as the seed has it.
-    pub fn lay(&self, plan: Plan) -> Plan {
-        let mut plan = plan.with_devices(self.devices);
-        plan.faults = self.faults.iter().copied().collect();
-        plan.fault_gap_min = FAULT_GAP_MIN;
-        plan
     }
+    trophy
 }
-
-/// The ground of a defect; `None` for one that any world can show.
-pub fn ground_of(bug: Bug) -> Option<Ground> {
-    let (faults, devices): (&[FaultKind], usize) = match bug {
-        Bug::AliasIgnored | Bug::ReissueDropsContext | Bug::ReissueSkipsOne => (REISSUES, 2),
-        Bug::ForkNotNoticed | Bug::QuarantineDropped => (COPIES, 2),
-        Bug::EpochNotMinted | Bug::RollbackNotNoticed | Bug::RewindForgotten => (SERVER_BACK, 3),
-        Bug::TornTailNotCut
-        | Bug::FsyncSkipped
-        | Bug::FsyncErrorIgnored
-        | Bug::GroupAcknowledgesFailure
-        | Bug::LatchForgotten => (POWER, 2),
-        Bug::AmendSettlesConflict | Bug::RemoveWins | Bug::SiblingDropped | Bug::StaleTokenCovers => {
-            (APART, 5)
-        }
-        Bug::ScopeLeakOnMove | Bug::DepartedNotPurged => (&[], 5),
-        Bug::ScopeOutlivesPosting => (&[FaultKind::PostingChanged], 5),
-        Bug::RevocationIgnored => (&[FaultKind::Revoked], 3),
-        Bug::ReceiptNotResent | Bug::DuplicateAppliedTwice => (CUTS, 2),
-        _ => return None,
-    };
-    Some(Ground { faults, devices })
-}
-
-const REISSUES: &[FaultKind] = &[
-    FaultKind::DeviceRestored,
-    FaultKind::DotReuse,
-    FaultKind::StoreCloned,
-    FaultKind::UdpBlocked,
-];
-const COPIES: &[FaultKind] = &[
-    FaultKind::DotReuse,
-    FaultKind::SameIdentityTwice,
-    FaultKind::StoreCloned,
-];
-const SERVER_BACK: &[FaultKind] = &[FaultKind::ServerRestored, FaultKind::ServerRolledBack];
-const POWER: &[FaultKind] = &[
-    FaultKind::KillInWrite,
-    FaultKind::LoseUnsynced,
-    FaultKind::ReorderUnsynced,
-    FaultKind::SyncErrorOnce,
-    FaultKind::TornWrite,
-];
-const APART: &[FaultKind] = &[FaultKind::PartitionBoth, FaultKind::UdpBlocked];
-const CUTS: &[FaultKind] = &[
-    FaultKind::Duplication,
-    FaultKind::LostAck,
-    FaultKind::StatelessReset,
-    FaultKind::StreamReset,
-];
-/// Faults come often where one is waited for.
-const FAULT_GAP_MIN: u64 = 20;
 
 /// Finds after which a defect counts as well hunted.
 #[cfg(planted_bugs)]

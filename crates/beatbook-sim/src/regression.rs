@@ -81,6 +81,8 @@ impl Regression {
             "without" => changed.without = kinds(value)?,
             "only" => changed.only = Some(kinds(value)?),
             "atlas-off" => changed.atlas_off = true,
+            "goes-on" => changed.goes_on = true,
+            "shared" => changed.shared = true,
             "was" => value.clone_into(&mut self.was),
             _ => return None,
         }
@@ -114,6 +116,12 @@ impl Regression {
         if changed.atlas_off {
             said.push_str(" --atlas-off");
         }
+        if changed.shared {
+            said.push_str(" --shared");
+        }
+        if changed.goes_on {
+            said.push_str(" --goes-on");
+        }
         said
     }
 }
@@ -144,6 +152,12 @@ impl fmt::Display for Regression {
         }
         if changed.atlas_off {
             writeln!(f, "atlas-off")?;
+        }
+        if changed.shared {
+            writeln!(f, "shared")?;
+        }
+        if changed.goes_on {
+            writeln!(f, "goes-on")?;
         }
         Ok(())
     }

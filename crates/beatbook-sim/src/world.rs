@@ -139,6 +139,8 @@ enum Event {
     OnDuty { device: usize, on: bool },
     /// A session asks the register whether it is still admitted.
     Register { session: u64 },
+    /// An app whose store failed is started again.
+    Restart { device: usize, life: u64 },
     /// A form that was open is saved.
     Save {
         device: usize,
@@ -299,6 +301,7 @@ impl<'o> World<'o> {
             Event::Mend { mend } => self.mend(&mend),
             Event::OnDuty { device, on } => self.on_duty(device, on),
             Event::Register { session } => self.far_asks_register(session),
+            Event::Restart { device, life } => self.restart(device, life),
             Event::Save { device, life, form } => self.save(device, life, *form),
             Event::ServerCommit { life } => self.server_commits(life),
             Event::ServerRead { session, request } => self.server_reads(session, &request),

@@ -79,8 +79,9 @@ fn content_bytes(read: &dyn Read) -> Result<usize, Violation> {
 const DISK_BYTES_FREE: usize = 8 << 20;
 /// Most bytes on disk for one byte of entries: two formats, heads that are written again, and what a checkpoint frees.
 const DISK_TIMES_MAX: usize = 200;
-/// A book can write beside its own earlier entry, but hardly more often than this without having read it.
-const TIPS_PER_BOOK_MAX: usize = 8;
+/// A book can write beside its own earlier entry, but hardly more often than this without having read it: an old
+/// reading that stays open over a shift.
+const TIPS_PER_BOOK_MAX: usize = 24;
 
 #[cfg(test)]
 mod tests;

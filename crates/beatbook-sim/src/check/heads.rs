@@ -141,6 +141,7 @@ fn all_folded(read: &dyn Read, trace: &mut Trace) -> Result<(), Violation> {
 
 fn agrees_with_model(read: &dyn Read, head: &Head, trace: &mut Trace) -> Result<(), Violation> {
     let mut revs = BTreeMap::new();
+    let founder = trace.revision_at(read, head.record).map_err(unreadable)?;
     for (lamport, dot) in &head.revisions {
         let Some(rev) = trace.revision_at(read, *dot).map_err(unreadable)? else {
             return broken(
@@ -149,6 +150,13 @@ fn agrees_with_model(read: &dyn Read, head: &Head, trace: &mut Trace) -> Result<
             );
         };
         revs.insert(*dot, rev);
+        if is_of_another(rev, founder, trace) {
+            let said = format!(
+                "{dot} is part of {}, and was written about another record",
+                head.record
+            );
+            return broken(VALUES, said);
+        }
         believe(head, *dot, rev, &revs, trace);
         if !trace.is_unclear(rev) && trace.model.lamport(rev) != *lamport {
             return broken(
@@ -183,6 +191,17 @@ fn agrees_with_model(read: &dyn Read, head: &Head, trace: &mut Trace) -> Result<
         );
     }
     same_values(head, trace, &revs)
+}
+
+/// True for a change that an officer made to an own record and that is shown as part of another one. Who changed another's
+/// record meant whatever had its name, which may be another entry in another life of a log.
+fn is_of_another(rev: Rev, founder: Option<Rev>, trace: &Trace) -> bool {
+    let (Some(root), Some(founder)) = (trace.root(rev), founder) else {
+        return false;
+    };
+    let by = trace.officer_of(trace.model.revision(rev).dot.replica);
+    let of = trace.officer_of(trace.model.revision(rev).record().replica);
+    root != founder && by.is_some() && by == of
 }
 
 /// Of what nobody was told about (a write under way when the process died), the entry's own word on its reading counts.

@@ -2,11 +2,12 @@
 
 use beatbook_core::ledger;
 use beatbook_core::store::Read;
-use beatbook_proto::{Dot, ReplicaId, Standing, Verdict};
+use beatbook_proto::{Dot, Entry, ReplicaId, Standing, Verdict};
 
 use super::invariants::{DURABLE, WHOLE};
 use super::{Check, Trace, broken, unreadable};
 use crate::fact::{Fact, What, Wrote};
+use crate::model::Named;
 use crate::observe::{Violation, WorldView};
 
 /// Compares every word that was told with the durable state at that moment.
@@ -21,8 +22,9 @@ impl Check for Told {
                 replica,
                 run,
                 verdicts,
+                apart,
                 ..
-            } => world.at_server(|read| receipted(read, *replica, *run, verdicts)),
+            } => world.at_server(|read| receipted(read, *replica, *run, verdicts, apart, trace)),
             What::RunAccepted { replica, run, .. } => world.at_server(|read| whole(read, *replica, *run)),
             What::FeedSent { dots, .. } => world.at_server(|read| held(read, dots, "sent")),
             What::FeedKept {
@@ -47,30 +49,39 @@ fn written(read: &dyn Read, wrote: &Wrote) -> Result<(), Violation> {
     )
 }
 
-/// Every entry of a receipted run is held, or apart where its dot is taken.
+/// Every entry of a receipted run is held; one whose dot is taken is apart, or held under another dot since.
 fn receipted(
     read: &dyn Read,
     replica: ReplicaId,
     run: (u64, u64),
     verdicts: &[Verdict],
+    apart: &[(Dot, Entry)],
+    trace: &Trace,
 ) -> Result<(), Violation> {
-    let mut apart = None;
     for counter in run.0..=run.1 {
-        let dot = Dot { replica, counter };
         let taken = verdicts
             .iter()
             .any(|verdict| verdict.counter == counter && verdict.standing == Standing::QUARANTINED_DOT_TAKEN);
         if !taken {
-            held(read, &[dot], "receipted")?;
-            continue;
+            held(read, &[Dot { replica, counter }], "receipted")?;
         }
-        if apart.is_none() {
-            apart = Some(ledger::quarantined(read).map_err(unreadable)?);
+    }
+    if apart.is_empty() {
+        return Ok(());
+    }
+    let kept = ledger::quarantined(read).map_err(unreadable)?;
+    for (dot, entry) in apart {
+        let mut is_held = kept.iter().any(|kept| kept.dot == *dot && kept.entry == *entry);
+        // It may be the very one that has the dot; and what was issued again is held under its new one.
+        let names = match trace.model.find(*dot, entry) {
+            Some(Named::Revision(rev)) => trace.model.names(rev),
+            _ => &[*dot],
+        };
+        for name in names {
+            let stored = ledger::entry(read, *name).map_err(unreadable)?;
+            is_held |= stored.is_some_and(|stored| *name != *dot || stored.entry == *entry);
         }
-        // The entry may be the very one that has the dot; whoever made a dot twice is seen by the checker of names.
-        let is_apart = apart.iter().flatten().any(|apart| apart.dot == dot);
-        let is_held = ledger::entry(read, dot).map_err(unreadable)?.is_some();
-        if !is_apart && !is_held {
+        if !is_held {
             return broken(
                 DURABLE,
                 format!("{dot} was receipted as set aside and is not held"),

@@ -167,6 +167,7 @@ impl What {
                 replica,
                 run: (first, last),
                 verdicts,
+                ..
             } => {
                 let book = replica.short();
                 write!(

@@ -60,6 +60,8 @@ pub(super) struct Device {
     pub(super) scripted: bool,
     /// The books open in it, as last told.
     pub(super) open: Option<[ReplicaId; 2]>,
+    /// The life in which its store failed while the app went on.
+    failed_in: Option<u64>,
 }
 
 /// A copy of a store.
@@ -191,6 +193,7 @@ impl World<'_> {
             disk_ms: 2,
             scripted: false,
             open: None,
+            failed_in: None,
         }
     }
 
@@ -276,6 +279,27 @@ impl World<'_> {
         }
         let delay = self.devices[index].random.between(1_000, 60_000) as i64;
         self.kill_device(index, None, delay);
+    }
+
+    /// What an app does about a write that failed. One that goes on is started again after a while: until then its store has
+    /// to refuse what it is asked to keep.
+    pub(super) fn device_write_failed(&mut self, index: usize, error: &StoreError) {
+        let passes = matches!(error, StoreError::DiskFull | StoreError::Corrupt { .. });
+        if !self.plan.goes_on || passes || !self.devices[index].is_up() {
+            return self.device_store_failed(index, error);
+        }
+        let life = self.devices[index].life;
+        if self.devices[index].failed_in.replace(life) != Some(life) {
+            let delay = self.devices[index].random.between(1_000, 60 * 60_000) as i64;
+            self.after(delay, Event::Restart { device: index, life });
+        }
+    }
+
+    /// Someone starts an app again whose store has failed.
+    pub(super) fn restart(&mut self, index: usize, life: u64) {
+        if self.devices[index].life == life && self.devices[index].is_up() {
+            self.kill_device(index, None, 1_000);
+        }
     }
 
     /// The process has died at an operation of its disk.

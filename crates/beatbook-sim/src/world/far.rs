@@ -10,7 +10,9 @@ use beatbook_core::server::{FeedRequest, ServerOp, ServerReply};
 use beatbook_core::session::{Responder, ResponderInput, ResponderOutput, SessionError};
 use beatbook_core::store::Durable;
 use beatbook_proto::frame::Close;
-use beatbook_proto::{CloseCode, Dot, FeedItem, Frame, OfficerId, PublicKey, ReplicaId, Scope};
+use beatbook_proto::{
+    CloseCode, Dot, Entry, FeedItem, Frame, OfficerId, PublicKey, ReplicaId, Scope, Standing,
+};
 use beatbook_server::policy;
 
 use super::device::IDLE_TIMEOUT_MS;
@@ -34,6 +36,8 @@ pub(super) struct Far {
     closing: Option<CloseCode>,
     /// Runs taken in, by their last entry, with their first.
     pub(super) runs: BTreeMap<(ReplicaId, u64), u64>,
+    /// The entries of these runs, as they came.
+    came: BTreeMap<Dot, Entry>,
 }
 
 impl Far {
@@ -49,6 +53,7 @@ impl Far {
             scopes: Vec::new(),
             closing: None,
             runs: BTreeMap::new(),
+            came: BTreeMap::new(),
         }
     }
 }
@@ -176,6 +181,9 @@ impl World<'_> {
         far.under_way += 1;
         if let ServerOp::AcceptRun { run, .. } = &op {
             let claim = &run.seal().claim;
+            let entries = run.entries().iter();
+            far.came
+                .extend(entries.map(|verified| (verified.dot, verified.entry.clone())));
             if far
                 .runs
                 .insert((claim.replica, claim.last), claim.first)
@@ -234,12 +242,25 @@ impl World<'_> {
                 let first = runs.and_then(|runs| runs.get(&(claim.replica, claim.upto)));
                 let run = (first.copied().unwrap_or(claim.upto), claim.upto);
                 let verdicts = receipt.verdicts.to_vec();
+                let taken = verdicts
+                    .iter()
+                    .filter(|verdict| verdict.standing == Standing::QUARANTINED_DOT_TAKEN);
+                let came = session.far.as_ref().map(|far| &far.came);
+                let apart = taken.filter_map(|verdict| {
+                    let dot = Dot {
+                        replica: claim.replica,
+                        counter: verdict.counter,
+                    };
+                    Some((dot, came?.get(&dot)?.clone()))
+                });
+                let apart = apart.collect();
                 self.marks_of_verdicts(&verdicts);
                 self.tell(What::ReceiptSent {
                     session: index,
                     replica: claim.replica,
                     run,
                     verdicts,
+                    apart,
                 });
                 if loses {
                     self.reach(Mark::ReceiptLost);

@@ -181,7 +181,7 @@ impl World<'_> {
             self.device_has_done(index, &asked, reply);
         }
         if let Err(LedgerError::Store(error)) = &reply {
-            self.device_store_failed(index, error);
+            self.device_write_failed(index, error);
         }
         self.near_replied(number, reply, matches!(asked, DeviceOp::Prepare { .. }));
         self.forget(number);
@@ -373,7 +373,7 @@ impl World<'_> {
             self.agent_after(index, &end);
         }
         if let Some(error) = failed_store {
-            self.device_store_failed(index, &error);
+            self.device_write_failed(index, &error);
         }
         self.forget(number);
     }

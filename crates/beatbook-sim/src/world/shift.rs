@@ -57,6 +57,14 @@ impl Work {
         self.conflicts.insert(record)
     }
 
+    /// One of the few records that everyone works on: the oldest that are known here.
+    fn shared(&self, random: &mut Random) -> Option<RecordId> {
+        let mut known = self.known.clone();
+        known.sort_unstable();
+        known.truncate(SHARED_RECORDS);
+        random.choose(&known).copied()
+    }
+
     /// The app is gone with what was on its screen.
     pub(super) fn forms_are_lost(&mut self) {
         self.read.clear();
@@ -171,7 +179,12 @@ impl World<'_> {
         if self.healing || asleep || device.scripted || !device.is_up() || device.enrolled.given_up {
             return;
         }
-        if self.devices[index].random.percent(70) || self.devices[index].work.known.is_empty() {
+        let new_percent = if self.plan.shared {
+            NEW_PERCENT_SHARED
+        } else {
+            NEW_PERCENT
+        };
+        if self.devices[index].random.percent(new_percent) || self.devices[index].work.known.is_empty() {
             let writing = self.something_new(index);
             self.write(index, writing);
             return;
@@ -202,6 +215,7 @@ impl World<'_> {
         let wanted = match device.random.choose(&conflicts) {
             // Some go on writing where two versions stand, and are refused.
             Some(record) if settles || device.random.percent(30) => *record,
+            _ if self.plan.shared && device.random.percent(60) => device.work.shared(&mut device.random)?,
             // Newer ones are looked at more.
             _ => {
                 let known = &device.work.known;
@@ -224,6 +238,7 @@ impl World<'_> {
         }
         let change = match conflicted && settles {
             true => Change::Resolve,
+            false if self.plan.shared && device.random.percent(70) => Change::Amend,
             false => CHANGES[device.random.weighted(&CHANGE_WEIGHTS)],
         };
         let fresh = ReadToken::of(&head);
@@ -293,7 +308,7 @@ impl World<'_> {
         Some(match form.change {
             Change::Amend => (
                 RevisionKind::AMEND,
-                amendment(&mut device.random, text_field, word)?,
+                amendment(&mut device.random, text_field, word, self.plan.shared)?,
             ),
             Change::Annotate => (RevisionKind::ANNOTATE, remark_ops(&remark()).ok()?),
             Change::Mark => {
@@ -580,7 +595,7 @@ impl World<'_> {
         match error {
             LedgerError::Conflicted(_) => self.reach(Mark::AmendRefusedOnConflict),
             LedgerError::Store(StoreError::DiskFull) => self.devices[index].work.was_refused_for_space = true,
-            LedgerError::Store(error) => self.device_store_failed(index, error),
+            LedgerError::Store(error) => self.device_write_failed(index, error),
             LedgerError::NoSuchRecord(_)
             | LedgerError::NoConflict(_)
             | LedgerError::NotAllSettled(_)
@@ -696,13 +711,16 @@ fn merged_fields(head: &Head) -> MergedFields {
 }
 
 /// What an amendment does: mostly to the text, sometimes to a set or by clearing.
-fn amendment(random: &mut Random, text_field: Option<FieldId>, word: &str) -> Option<Vec<Op>> {
+fn amendment(random: &mut Random, text_field: Option<FieldId>, word: &str, shared: bool) -> Option<Vec<Op>> {
     let place = FieldOp::Set(Value::Text(text(&format!("OP {word}"))));
     // Few words, so that two people take and put the same one.
     let tag = Value::Code(code(["YOUTH", "NIGHT"][random.below(2) as usize]));
-    Some(match (random.below(14), text_field) {
+    // Where work is shared, sets are changed more often than texts.
+    let among = if shared { 26 } else { 14 };
+    Some(match (random.below(among), text_field) {
         (10..=11, _) => vec![(UNKNOWN_SET, FieldOp::Add(tag))],
-        (12..=13, _) => vec![(UNKNOWN_SET, FieldOp::Remove(tag))],
+        (12..=13 | 20.., _) => vec![(UNKNOWN_SET, FieldOp::Remove(tag))],
+        (14..=19, _) => vec![(UNKNOWN_SET, FieldOp::Add(tag))],
         (0..=5, Some(field)) => vec![(field, FieldOp::Set(Value::Text(text(&prose(word, 120)))))],
         (6, Some(field)) => vec![(field, FieldOp::Clear)],
         (7..=8, _) => vec![(field::OPERATION, place)],
@@ -775,6 +793,11 @@ const CHANGES: [Change; 9] = [
     Change::Supplement,
     Change::Void,
 ];
+/// How often something new is written, and not a change.
+const NEW_PERCENT: u64 = 70;
+const NEW_PERCENT_SHARED: u64 = 30;
+/// Records that everyone works on where they share them.
+const SHARED_RECORDS: usize = 3;
 const CHANGE_WEIGHTS: [u64; 9] = [40, 8, 6, 8, 10, 8, 6, 12, 2];
 /// A field that this build does not know.
 pub(super) const UNKNOWN_FIELD: FieldId = FieldId(900);

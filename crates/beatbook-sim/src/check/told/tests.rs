@@ -14,6 +14,7 @@ fn a_receipt_before_the_journal_is_found() {
         replica: dot.replica,
         run: (1, dot.counter),
         verdicts: vec![],
+        apart: vec![],
     });
     let mut trace = Trace::default();
     let judged = tell(&mut Told, &mut trace, &world, &[wrote, receipt.clone()]);
