@@ -13,9 +13,11 @@ pub(crate) fn command(tree: &Tree, args: &[OsString]) -> Result<bool, Error> {
         &["run", "--quiet", "--profile", "sim", "--package", "beatbook-sim"],
     );
     if args.iter().any(|arg| arg == "--planted") {
-        // Into a folder of its own: no other build must ever hold a defect.
+        // Into a folder of its own: no other build must ever hold a defect. A hunt takes minutes, so it is to be built quickly.
         command.env("RUSTFLAGS", run::flags(&["--cfg planted_bugs"]));
         command
+            .args(["--config", "profile.sim.lto=\"off\""])
+            .args(["--config", "profile.sim.codegen-units=16"])
             .arg("--target-dir")
             .arg(tree.root().join("target/planted"));
     }

@@ -122,8 +122,11 @@ struct Args {
     /// With --planted: these defects alone, parted by commas; with --seed as well, the story of that seed under the first
     #[arg(long, value_delimiter = ',')]
     bugs: Vec<String>,
+    /// With --planted and --seed: the same world without the defect
+    #[arg(long)]
+    sound: bool,
     /// With --planted: most seeds for one defect
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 100)]
     seeds_max: u64,
     /// List the kinds of fault, and those that do not apply yet
     #[arg(long)]
@@ -240,12 +243,7 @@ fn many(args: &Args) -> bool {
 
 /// One seed as the hunt runs it, with its story.
 fn one_planted(args: &Args, seed: u64) -> bool {
-    match planted::plant(&hunt_of(args), seed) {
-        Ok(plan) if std::env::var_os("CONTROL").is_some() => {
-            #[cfg(planted_bugs)]
-            beatbook_core::planted::plant(None);
-            one(args, plan)
-        }
+    match planted::plant(&hunt_of(args), seed, args.sound) {
         Ok(plan) => one(args, plan),
         Err(error) => {
             eprintln!("error: {error}");

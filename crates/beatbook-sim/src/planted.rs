@@ -39,6 +39,8 @@ pub struct Trophy {
     pub seeds: u64,
     /// Seeds that break an invariant without the defect as well, so that they say nothing about it.
     pub unsound: Vec<(u64, &'static str)>,
+    /// Events of all these worlds, and of those that were run without the defect to compare.
+    pub events: u64,
     /// What it took of the cores, microseconds.
     pub took_us: u64,
 }
@@ -154,12 +156,13 @@ pub fn hunt(hunt: &Hunt, told: &(dyn Fn(&Trophy) + Sync)) -> Result<Hunted, Hunt
 
     let wanted = wanted(hunt)?;
     let next = AtomicUsize::new(0);
+    let sound = Mutex::default();
     let trophies = Mutex::new(Vec::with_capacity(wanted.len()));
     std::thread::scope(|scope| {
         for _ in 0..hunt.threads.max(1) {
             scope.spawn(|| {
                 while let Some(bug) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let trophy = look_for(*bug, hunt);
+                    let trophy = look_for(*bug, hunt, &sound);
                     told(&trophy);
                     let mut trophies = trophies.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                     trophies.push(trophy);
@@ -181,10 +184,11 @@ pub fn hunt(hunt: &Hunt, _told: &(dyn Fn(&Trophy) + Sync)) -> Result<Hunted, Hun
     Err(HuntError::NotCompiledIn)
 }
 
-/// Plants the first defect that is wanted, and gives the plan of a seed as the hunt for it runs it.
-pub fn plant(hunt: &Hunt, seed: u64) -> Result<Plan, HuntError> {
+/// Gives the plan of a seed as the hunt for the first defect that is wanted runs it, and plants that defect unless the world
+/// is to be `sound`.
+pub fn plant(hunt: &Hunt, seed: u64, sound: bool) -> Result<Plan, HuntError> {
     match wanted(hunt)?.first() {
-        Some(bug) => planted(*bug, seed, hunt),
+        Some(bug) => planted(*bug, seed, hunt, sound),
         None => Err(HuntError::Unknown(String::new())),
     }
 }
@@ -202,27 +206,28 @@ fn wanted(hunt: &Hunt) -> Result<Vec<Bug>, HuntError> {
 }
 
 #[cfg(not(planted_bugs))]
-fn planted(_bug: Bug, _seed: u64, _hunt: &Hunt) -> Result<Plan, HuntError> {
+fn planted(_bug: Bug, _seed: u64, _hunt: &Hunt, _sound: bool) -> Result<Plan, HuntError> {
     Err(HuntError::NotCompiledIn)
 }
 
 #[cfg(planted_bugs)]
-fn planted(bug: Bug, seed: u64, hunt: &Hunt) -> Result<Plan, HuntError> {
-    beatbook_core::planted::plant(Some(bug));
+fn planted(bug: Bug, seed: u64, hunt: &Hunt, sound: bool) -> Result<Plan, HuntError> {
+    beatbook_core::planted::plant((!sound).then_some(bug));
     Ok(ground::plan_of(bug, seed, hunt))
 }
 
 /// Runs seeds until enough of them have found the defect.
 #[cfg(planted_bugs)]
-fn look_for(bug: Bug, hunt: &Hunt) -> Trophy {
+fn look_for(bug: Bug, hunt: &Hunt, without: &Without) -> Trophy {
     let mut trophy = Trophy {
         bug,
         found: Vec::new(),
         seeds: 0,
         unsound: Vec::new(),
+        events: 0,
         took_us: 0,
     };
-    while trophy.seeds < hunt.seeds_max && trophy.found.len() < FINDS_ENOUGH {
+    while trophy.seeds < hunt.seeds_max && !is_enough(&trophy) {
         let seed = hunt.start + trophy.seeds;
         let plan = ground::plan_of(bug, seed, hunt);
         trophy.seeds += 1;
@@ -230,23 +235,51 @@ fn look_for(bug: Bug, hunt: &Hunt) -> Trophy {
         let outcome = crate::run::one(&plan, &mut []);
         beatbook_core::planted::plant(None);
         trophy.took_us += outcome.took_us;
+        trophy.events += outcome.ended.events;
         let Some(violation) = outcome.violation() else {
             continue;
         };
         // What breaks without the defect too says nothing about it.
-        let without = crate::run::one(&plan, &mut []);
-        trophy.took_us += without.took_us;
-        match without.violation() {
-            Some(unsound) => trophy.unsound.push((seed, unsound.invariant)),
+        match breaks_without(&plan, &mut trophy, without) {
+            Some(unsound) => trophy.unsound.push((seed, unsound)),
             None => trophy.found.push((seed, violation.invariant)),
         }
     }
     trophy
 }
 
+/// A defect that lets worlds go on for ever is not looked for again and again.
+#[cfg(planted_bugs)]
+fn is_enough(trophy: &Trophy) -> bool {
+    trophy.found.len() >= FINDS_ENOUGH || (trophy.is_found() && trophy.events > EVENTS_ENOUGH)
+}
+
+/// What breaks in the same world with no defect. Defects on one ground have their worlds in common.
+#[cfg(planted_bugs)]
+fn breaks_without(plan: &Plan, trophy: &mut Trophy, without: &Without) -> Option<&'static str> {
+    let locked = || without.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let name = plan.to_string();
+    if let Some(known) = locked().get(&name) {
+        return *known;
+    }
+    let outcome = crate::run::one(plan, &mut []);
+    trophy.took_us += outcome.took_us;
+    trophy.events += outcome.ended.events;
+    let broken = outcome.violation().map(|violation| violation.invariant);
+    locked().insert(name, broken);
+    broken
+}
+
+/// What breaks in worlds without a defect, by plan.
+#[cfg(planted_bugs)]
+type Without = std::sync::Mutex<std::collections::BTreeMap<String, Option<&'static str>>>;
+
 /// Finds after which a defect counts as well hunted.
 #[cfg(planted_bugs)]
 const FINDS_ENOUGH: usize = 3;
+/// Events after which one find is enough.
+#[cfg(planted_bugs)]
+const EVENTS_ENOUGH: u64 = 60_000;
 
 #[cfg(test)]
 mod tests;

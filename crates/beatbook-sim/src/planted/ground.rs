@@ -10,7 +10,7 @@ use crate::plan::Plan;
 pub struct Ground {
     /// Every one of these kinds of fault is in the world, and no other.
     pub faults: &'static [FaultKind],
-    /// Devices, at least.
+    /// Devices, at least; where it is one, that one alone.
     pub devices: usize,
     /// Everyone works on the same few records.
     pub shared: bool,
@@ -22,6 +22,9 @@ impl Ground {
     /// A plan on this ground; all else is as the seed has it.
     pub fn lay(&self, plan: Plan) -> Plan {
         let mut plan = plan.with_devices(self.devices);
+        if self.devices == 1 {
+            plan.devices.truncate(1);
+        }
         plan.faults = self.faults.iter().copied().collect();
         plan.fault_gap_min = FAULT_GAP_MIN;
         plan.shared = self.shared;
@@ -33,6 +36,8 @@ impl Ground {
 /// The ground of a defect; `None` for one that any world can show.
 pub fn ground_of(bug: Bug) -> Option<Ground> {
     let (faults, devices, shared): (&[FaultKind], usize, bool) = match bug {
+        // It never comes to rest: the smallest world shows it soonest.
+        Bug::FrameOrderLost => (&[], 1, false),
         Bug::AliasIgnored | Bug::ReissueDropsContext | Bug::ReissueSkipsOne => (REISSUES, 2, true),
         Bug::ForkNotNoticed | Bug::QuarantineDropped => (COPIES, 2, false),
         Bug::EpochNotMinted | Bug::RollbackNotNoticed | Bug::RewindForgotten => (SERVER_BACK, 3, false),

@@ -8,10 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use beatbook_core::ledger::{self, Draft, LedgerError, ReadToken, Written};
 use beatbook_core::merge::{Concurrency, Head};
 use beatbook_core::store::{StoreError, Transaction};
-use beatbook_proto::track::TrackPoint;
 use beatbook_proto::{
-    Entry, FieldId, FieldOp, Point, RecordId, ReplicaKind, RevisionKind, RunSecret, Text, Value,
-    VersionVector,
+    Entry, FieldId, FieldOp, RecordId, ReplicaKind, RevisionKind, RunSecret, Text, Value, VersionVector,
 };
 use beatbook_records::build::{
     Breadcrumb, Contact, Note, Op, Remark, Segment, Setting, Shift, Signature, Stop, Strike, remark_ops,
@@ -27,6 +25,10 @@ use crate::fact::{DeviceIndex, What, Wrote};
 use crate::fault::FaultKind;
 use crate::mark::Mark;
 use crate::random::Random;
+
+mod ops;
+
+use ops::{amendment, prose, settling, text, text_field, text_of, track};
 
 /// What an officer has in mind and in hand.
 #[derive(Debug, Default)]
@@ -710,78 +712,6 @@ fn merged_fields(head: &Head) -> MergedFields {
     merged
 }
 
-/// What an amendment does: mostly to the text, sometimes to a set or by clearing.
-fn amendment(random: &mut Random, text_field: Option<FieldId>, word: &str, shared: bool) -> Option<Vec<Op>> {
-    let place = FieldOp::Set(Value::Text(text(&format!("OP {word}"))));
-    // Few words, so that two people take and put the same one.
-    let tag = Value::Code(code(["YOUTH", "NIGHT"][random.below(2) as usize]));
-    // Where work is shared, sets are changed more often than texts.
-    let among = if shared { 26 } else { 14 };
-    Some(match (random.below(among), text_field) {
-        (10..=11, _) => vec![(UNKNOWN_SET, FieldOp::Add(tag))],
-        (12..=13 | 20.., _) => vec![(UNKNOWN_SET, FieldOp::Remove(tag))],
-        (14..=19, _) => vec![(UNKNOWN_SET, FieldOp::Add(tag))],
-        (0..=5, Some(field)) => vec![(field, FieldOp::Set(Value::Text(text(&prose(word, 120)))))],
-        (6, Some(field)) => vec![(field, FieldOp::Clear)],
-        (7..=8, _) => vec![(field::OPERATION, place)],
-        _ => vec![(field::OPERATION, FieldOp::Clear)],
-    })
-}
-
-/// Chooses the first of every two values that stand side by side.
-pub(super) fn settling(head: &Head) -> Vec<Op> {
-    let choose = |(id, state): (&FieldId, &beatbook_core::merge::Field)| {
-        let first = state.has_siblings().then(|| state.register().next()).flatten()?;
-        Some((*id, FieldOp::Set(first.1.clone())))
-    };
-    head.fields.iter().filter_map(choose).collect()
-}
-
-fn text_field(family: &str) -> Option<FieldId> {
-    match family {
-        Note::FAMILY => Some(field::BODY),
-        Contact::FAMILY => Some(field::CONTACT_SUMMARY),
-        Stop::FAMILY => Some(field::FOLLOW_UP),
-        Segment::FAMILY => Some(field::SUMMARY),
-        _ => None,
-    }
-}
-
-fn text_of(head: &Head, field: FieldId) -> Option<String> {
-    let (_, value) = head.field(field)?.register().next()?;
-    match value {
-        Value::Text(text) => Some(text.as_str().to_owned()),
-        _ => None,
-    }
-}
-
-fn text(words: &str) -> Text {
-    Text::new(words).unwrap_or_default()
-}
-
-/// Words of about a length that begin with the word of their own.
-fn prose(word: &str, length: usize) -> String {
-    let mut prose = word.to_owned();
-    while prose.len() < length {
-        prose.push_str(" seen on foot in the high street");
-    }
-    prose
-}
-
-fn track(random: &mut Random, at_ms: i64) -> Vec<TrackPoint> {
-    (0..random.between(5, 30) as i64)
-        .map(|step| TrackPoint {
-            utc_ms: at_ms + step * 10_000,
-            point: Point {
-                lat_e7: 511_000_000 + random.below(20_000) as i32,
-                lon_e7: -35_000_000 + random.below(20_000) as i32,
-            },
-            accuracy_dm: 50,
-            speed_cm_s: 0,
-        })
-        .collect()
-}
-
 const CHANGES: [Change; 9] = [
     Change::Amend,
     Change::Annotate,
@@ -801,8 +731,6 @@ const SHARED_RECORDS: usize = 3;
 const CHANGE_WEIGHTS: [u64; 9] = [40, 8, 6, 8, 10, 8, 6, 12, 2];
 /// A field that this build does not know.
 pub(super) const UNKNOWN_FIELD: FieldId = FieldId(900);
-/// A set of a newer build, which everyone merges as such.
-const UNKNOWN_SET: FieldId = FieldId(61_000);
 /// As the field: bytes of entries in one run before compression.
 const RUN_BYTES: usize = 192 << 10;
 const HOUR_MS: i64 = 3_600_000;
