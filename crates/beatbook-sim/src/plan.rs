@@ -189,6 +189,8 @@ impl Plan {
             // What nobody holds any more when both go back is gone, and told; everything else is looked for.
             atlas: false,
             cell: Some(cell),
+            shared: false,
+            goes_on: false,
             events_max: None,
         }
     }

@@ -28,7 +28,8 @@ use crate::random::Random;
 
 mod ops;
 
-use ops::{amendment, prose, settling, text, text_field, text_of, track};
+pub(super) use ops::settling;
+use ops::{amendment, prose, text, text_field, text_of, track};
 
 /// What an officer has in mind and in hand.
 #[derive(Debug, Default)]

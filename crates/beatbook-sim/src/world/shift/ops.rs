@@ -39,7 +39,7 @@ pub(super) fn amendment(
 }
 
 /// Chooses the first of every two values that stand side by side.
-pub(super) fn settling(head: &Head) -> Vec<Op> {
+pub(in crate::world) fn settling(head: &Head) -> Vec<Op> {
     let choose = |(id, state): (&FieldId, &beatbook_core::merge::Field)| {
         let first = state.has_siblings().then(|| state.register().next()).flatten()?;
         Some((*id, FieldOp::Set(first.1.clone())))
