@@ -418,7 +418,7 @@ impl World<'_> {
         }
         if self.open_books(index).is_none() {
             // A notebook says that it is not enrolled: what is left is from before that.
-            return self.device_is_no_notebook(index);
+            return self.device_is_no_notebook(index, report.lost);
         }
         let why = match report.anchor {
             _ if report.lost => Some(OpenedWhy::Repaired),
@@ -439,8 +439,9 @@ impl World<'_> {
         }
     }
 
-    fn device_is_no_notebook(&mut self, index: usize) {
-        if !self.devices[index].harmed {
+    /// `lost` where a repair said that something is in no copy: the opening of its books may be part of it.
+    fn device_is_no_notebook(&mut self, index: usize, lost: bool) {
+        if !self.devices[index].harmed && !lost {
             return self.broken(OPENS, format!("device {index}: an unharmed store holds no book"));
         }
         self.reach(Mark::DamageNoticed);
