@@ -190,12 +190,20 @@ pub fn reopen_books(tx: &mut Transaction<'_>, env: &DeviceEnv<'_>) -> Result<(),
 }
 
 /// As [`reopen_books`], where a repair lost some of what the store held: what others wrote may be among it, so every feed
-/// is read again from its start.
+/// is read again from its start. Without its cursors the device would not see that the server went back in time
+/// meanwhile, so what it knew the server to hold is asked again.
 pub fn reopen_after_loss(tx: &mut Transaction<'_>, env: &DeviceEnv<'_>) -> Result<(), LedgerError> {
     let read: Vec<Vec<u8>> = cursors(tx)?.into_keys().collect();
     for scope in read {
         tx.remove(Table::Cursors, scope);
     }
+    for mut own in own_books(tx)? {
+        if own.closed {
+            recover::doubt(tx, &mut own, 0)?;
+            save_book(tx, &own)?;
+        }
+    }
+    recover::set_offers_due(tx, true)?;
     reopen_books(tx, env)
 }
 
@@ -273,7 +281,7 @@ fn take_welcome(
             if known.closed && welcome.wants_offers {
                 recover::doubt(tx, &mut known, held)?;
             }
-            welcomed.reissue_due |= known.closed && known.settled < known.held;
+            welcomed.reissue_due |= known.closed && recover::is_reissue_due(tx, &known)?;
         }
         save_book(tx, &known)?;
     }

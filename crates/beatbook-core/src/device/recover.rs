@@ -35,12 +35,9 @@ pub(super) fn reissue_book(
     let mut closed = book(tx, closed)?.ok_or(LedgerError::NoBook)?;
     let mut count = 0;
     let skipped = u64::from(is_planted(Bug::ReissueSkipsOne));
-    for counter in (closed.receipted.max(closed.settled) + 1 + skipped)..=closed.held {
-        let dot = Dot {
-            replica: closed.replica(),
-            counter,
-        };
-        let Some(stored) = entry(tx, dot)? else { continue };
+    let after = closed.receipted.max(closed.settled) + skipped;
+    for (dot, stored) in held_after(tx, closed.replica(), after)? {
+        closed.settled = closed.settled.max(dot.counter);
         let opens = stored
             .entry
             .header()
@@ -51,7 +48,7 @@ pub(super) fn reissue_book(
         changed.extend(reissue_entry(tx, env, &closed, dot, &stored)?);
         count += 1;
     }
-    closed.settled = closed.held;
+    closed.settled = closed.settled.max(closed.held);
     save_book(tx, &closed)?;
     Ok(count)
 }
@@ -59,17 +56,28 @@ pub(super) fn reissue_book(
 /// The server went back in time: what it once held of a closed book beyond `held` may be gone from it.
 pub(super) fn doubt(tx: &mut Transaction<'_>, closed: &mut Book, held: u64) -> Result<(), LedgerError> {
     closed.settled = closed.settled.min(held);
-    for counter in (held + 1)..=closed.held {
-        let dot = Dot {
-            replica: closed.replica(),
-            counter,
-        };
-        if let Some(mut stored) = entry(tx, dot)?.filter(|stored| stored.sequence != 0) {
+    for (dot, mut stored) in held_after(tx, closed.replica(), held)? {
+        if stored.sequence != 0 {
             stored.sequence = 0;
             save_entry(tx, dot, &stored)?;
         }
     }
     Ok(())
+}
+
+/// True if a closed own book holds anything that the server is not known to have, or to have been given again.
+pub(super) fn is_reissue_due(read: &dyn Read, closed: &Book) -> Result<bool, StoreError> {
+    let beyond = closed.settled.max(closed.held).saturating_add(1);
+    Ok(closed.settled < closed.held || !ledger::log(read, closed.replica(), beyond, 1)?.is_empty())
+}
+
+/// What is held of an own book after an entry, also beyond a gap: a repair may have lost what was between.
+fn held_after(
+    read: &dyn Read,
+    replica: ReplicaId,
+    after: u64,
+) -> Result<Vec<(Dot, StoredEntry)>, StoreError> {
+    ledger::log(read, replica, after.saturating_add(1), usize::MAX)
 }
 
 /// Wraps one entry of a closed book and writes it as the next entry of the book that carries it on.

@@ -69,6 +69,41 @@ fn what_a_repair_lost_of_others_comes_again() {
     }
 }
 
+/// Invariant 1: a device that lost its cursors in a repair cannot see that the server went back meanwhile, and still gives
+/// it all that the device holds: of its closed books, and of others.
+#[test]
+fn a_server_that_went_back_while_a_device_was_repaired_gets_everything() {
+    for seed in 0..6 {
+        let (mut world, phone, _) = started(seed);
+        let officer = world.devices[phone].identity.officer;
+        let gone = world.device(officer);
+        world.sync(gone);
+        let backup = world.server.clone();
+        let own = world.found(phone, "CONTACT", "52/C02", "in a book that a repair closed");
+        let other = world.found(gone, "CONTACT", "52/C02", "on a device that is gone");
+        world.sync(gone);
+        world.sync(phone);
+        let repair = |world: &mut World| {
+            world
+                .with_env(phone, |tx, env| device::reopen_after_loss(tx, env))
+                .unwrap();
+        };
+        repair(&mut world);
+        world.sync(phone);
+        world.sync(phone);
+        repair(&mut world);
+        world.server = backup;
+        world.restart_epoch();
+        world.sync(phone);
+        world.sync(phone);
+        for record in [own, other] {
+            assert!(world.server_head(record).is_some(), "seed {seed}, {record:?}");
+        }
+        world.heal();
+        world.check_healed();
+    }
+}
+
 #[test]
 fn unsent_work_in_the_backup_is_issued_again() {
     for seed in 0..6 {
