@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 
 use beatbook_core::ledger::{self, Book, Check, CheckNothing, LedgerError};
+use beatbook_core::merge::Head;
 use beatbook_core::planted::{Bug, is_planted};
 use beatbook_core::register::{self, Enrolment, Officer};
 use beatbook_core::server::{self, FeedRequest, ServerEnv, ServerOp, ServerReply};
 use beatbook_core::store::{Read, StoreError, Transaction};
 use beatbook_proto::{
     Code, Dot, EnrolmentId, EpochId, FieldOp, PublicKey, RecordId, Revision, RevisionKind, Scope, Signer,
-    Standing, Value, VerifiedRun,
+    Standing, Value, VerifiedRun, VersionVector,
 };
 use beatbook_records::vocabulary::{Lifecycle, Marking};
 use beatbook_records::{Received, as_code, check_received, field};
@@ -122,8 +123,9 @@ pub fn scopes(
 #[derive(Debug)]
 pub(crate) struct Rules {
     supervisor: bool,
-    /// Entries of the run that touch the marking of a record that is marked sensitive before it. By entry, not by record:
-    /// what a record is called may change within the run, where something of it is issued again.
+    /// Entries of the run that touch a marking over one that is sensitive and that their author had read: what was raised
+    /// beside them stands beside them. By entry, not by record: what a record is called may change within the run, where
+    /// something of it is issued again.
     sensitive: BTreeSet<Dot>,
 }
 
@@ -146,18 +148,21 @@ impl Rules {
         };
         let mut sensitive = BTreeSet::new();
         for verified in run.entries() {
-            let Ok(mut header) = verified.entry.header() else {
+            let touches = verified
+                .entry
+                .header()
+                .is_ok_and(|header| header.fields.contains(&field::MARKING));
+            let folded = match touches {
+                true => ledger::as_folded(read, verified.dot, &verified.entry)?,
+                false => None,
+            };
+            // Nothing was marked before its founding entry, which may come late: after a re-issue of it and what followed.
+            let Some((record, header)) =
+                folded.and_then(|folded| Some((folded.header.record?, folded.header)))
+            else {
                 continue;
             };
-            if header.kind == RevisionKind::REISSUE {
-                let Some(brought) = ledger::as_folded(read, verified.dot, &verified.entry)? else {
-                    continue;
-                };
-                header = brought.header;
-            }
-            // Nothing was marked before its founding entry, which may come late: after a re-issue of it and what followed.
-            let Some(record) = header.record else { continue };
-            if header.fields.contains(&field::MARKING) && is_sensitive(read, record)? {
+            if is_read_sensitive(read, record, &header.context)? {
                 sensitive.insert(verified.dot);
             }
         }
@@ -216,14 +221,24 @@ pub(crate) fn is_supervisor(role: &Code) -> bool {
     matches!(role.as_str(), "SGT" | "INSP" | "CINSP")
 }
 
-fn is_sensitive(read: &dyn Read, record: RecordId) -> Result<bool, StoreError> {
-    let head = ledger::head(read, ledger::record_name(read, record)?)?;
-    let marking = head.as_ref().and_then(|head| head.field(field::MARKING));
-    Ok(marking.is_some_and(|marking| {
+/// True if a record was marked sensitive as the author of a revision had read it. Not as it stands here: that would depend
+/// on what came first.
+fn is_read_sensitive(read: &dyn Read, record: RecordId, context: &VersionVector) -> Result<bool, StoreError> {
+    let Some(head) = ledger::head(read, ledger::record_name(read, record)?)? else {
+        return Ok(false);
+    };
+    let revisions = ledger::revisions(read, &head)?;
+    let had_read = revisions.iter().filter(|revision| context.covers(revision.dot));
+    // Where something that was read is not here yet, the entry waits; until then it goes by what stands.
+    Ok(is_sensitive(&Head::fold(had_read).unwrap_or(head)))
+}
+
+fn is_sensitive(head: &Head) -> bool {
+    head.field(field::MARKING).is_some_and(|marking| {
         marking
             .register()
             .any(|(_, value)| matches!(value, Value::Code(code) if code.as_str() == Marking::OfficialSensitive.word()))
-    }))
+    })
 }
 
 #[cfg(test)]

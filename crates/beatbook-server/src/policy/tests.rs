@@ -3,7 +3,7 @@
 
 mod reissues;
 
-use beatbook_proto::{Body, ClockSource, Dot, Header, List, ReplicaId, Stamp, Text, VersionVector};
+use beatbook_proto::{Body, ClockSource, Dot, Header, List, ReplicaId, Stamp, Text};
 
 use super::*;
 

@@ -1,6 +1,7 @@
 //! The ground that a defect is looked for on, and what is told of a hunt.
 
 use super::*;
+use crate::fault::FaultKind;
 use crate::plan::Size;
 
 #[test]

@@ -15,6 +15,8 @@ fn a_kept_seed_reads_back() {
             events_max: Some(900),
             entries_per_day: Some(5),
             atlas_off: true,
+            shared: true,
+            goes_on: true,
         },
         was: "sync 3: a dot was given twice".into(),
     };

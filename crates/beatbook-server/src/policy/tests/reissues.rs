@@ -57,7 +57,7 @@ fn a_record_that_takes_another_name_within_the_run_keeps_its_marking() {
         hand.hand_in(CARRYING, envelope),
         Standing::QUARANTINED_NOT_PERMITTED
     );
-    assert!(is_sensitive(&hand.server, founding).unwrap());
+    assert!(hand.shows_sensitive(founding));
 }
 
 /// Invariant: what is malformed by itself is malformed in an envelope: records without a beat, changed breadcrumbs,
@@ -110,6 +110,47 @@ fn what_is_lawful_is_kept_in_an_envelope() {
     assert_eq!(hand.hand_in(CARRYING, envelope), Standing::KEPT);
 }
 
+/// Invariant: a marking that was set beside one that raised it stands beside it, in whichever runs the two come; only over
+/// what its author had read it would lower it.
+#[test]
+fn a_marking_beside_one_that_was_raised_lowers_nothing() {
+    let mut hand = Hand::of("PCSO");
+    let founding = hand.found();
+    let raised = sets(
+        Dot {
+            counter: 3,
+            ..founding
+        },
+        Some(founding),
+        RevisionKind::AMEND,
+        SENSITIVE,
+    );
+    assert_eq!(hand.hand_in(OLD, entry_of(&raised)), Standing::KEPT);
+    let written = |counter| Dot {
+        replica: CARRYING,
+        counter,
+    };
+    let mut beside = sets(written(2), Some(raised.dot), RevisionKind::AMEND, OFFICIAL);
+    beside.header.record = Some(founding);
+    beside.header.context = [founding].into_iter().collect();
+    // It lowers what the record was founded with.
+    assert_eq!(
+        hand.hand_in(CARRYING, entry_of(&beside)),
+        Standing::QUARANTINED_NOT_PERMITTED
+    );
+    let mut hand = Hand::of("PCSO");
+    let founding = hand.found_with(OFFICIAL);
+    assert_eq!(hand.hand_in(OLD, entry_of(&raised)), Standing::KEPT);
+    assert_eq!(hand.hand_in(CARRYING, entry_of(&beside)), Standing::KEPT);
+    assert!(hand.shows_sensitive(founding));
+    let mut over = sets(written(3), Some(founding), RevisionKind::AMEND, OFFICIAL);
+    over.header.context = [raised.dot, written(2)].into_iter().collect();
+    assert_eq!(
+        hand.hand_in(CARRYING, entry_of(&over)),
+        Standing::QUARANTINED_NOT_PERMITTED
+    );
+}
+
 /// An officer's device in the hands of somebody who writes its bytes.
 struct Hand {
     server: MemoryStore,
@@ -159,16 +200,26 @@ impl Hand {
 
     /// Founds a sensitive note in the old book, as its second entry.
     fn found(&mut self) -> Dot {
+        let dot = self.found_with(SENSITIVE);
+        assert!(self.shows_sensitive(dot));
+        dot
+    }
+
+    fn shows_sensitive(&self, record: Dot) -> bool {
+        let named = ledger::record_name(&self.server, record).unwrap();
+        is_sensitive(&ledger::head(&self.server, named).unwrap().unwrap())
+    }
+
+    fn found_with(&mut self, marking: (FieldId, &str)) -> Dot {
         let dot = Dot {
             replica: OLD,
             counter: 2,
         };
-        let mut founding = sets(dot, None, RevisionKind::CREATE, SENSITIVE);
+        let mut founding = sets(dot, None, RevisionKind::CREATE, marking);
         let beat = FieldOp::Set(Value::Code(Code::new("52/C02").unwrap()));
         founding.body.ops.0.push((field::BEAT, beat));
         founding.header.fields.0.push(field::BEAT);
         assert_eq!(self.hand_in(OLD, entry_of(&founding)), Standing::KEPT);
-        assert!(is_sensitive(&self.server, dot).unwrap());
         dot
     }
 
