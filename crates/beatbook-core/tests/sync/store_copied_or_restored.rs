@@ -84,9 +84,7 @@ fn a_server_that_went_back_while_a_device_was_repaired_gets_everything() {
         world.sync(gone);
         world.sync(phone);
         let repair = |world: &mut World| {
-            world
-                .with_env(phone, |tx, env| device::reopen_after_loss(tx, env))
-                .unwrap();
+            world.with_env(phone, device::reopen_after_loss).unwrap();
         };
         repair(&mut world);
         world.sync(phone);
