@@ -86,7 +86,7 @@ pub struct Header {
     pub prior: u64,
     /// One more than the highest Lamport number that the context covers.
     pub lamport: u64,
-    /// The fields that the body touches, ascending.
+    /// The fields that the body touches, ascending; what a body touches beyond them is set aside (R-REV-8).
     pub fields: List<FieldId, OPS_MAX>,
 }
 
@@ -191,7 +191,8 @@ impl Opening {
     pub const DOMAIN: &str = "beatbook/1";
 }
 
-/// The body of a re-issue: the original entry with its place, unchanged, and the proof of it where one exists.
+/// The body of a re-issue: the original entry with its place, unchanged, and the proof of it where one exists. The header
+/// beside it is the original's (R-REV-7).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Original {
     /// The dot it was first written under.
