@@ -114,45 +114,11 @@ fn an_envelope_that_lies_is_malformed() {
         .unwrap()
         .entry;
     let here = world.book(phone).replica();
-    let with_header = |change: &dyn Fn(&mut Header)| {
-        let mut header = own.header().unwrap();
-        change(&mut header);
-        Entry::new(&header, &original(dot, own.clone())).unwrap()
-    };
-    let as_envelope = |header: &mut Header| *header = wrapped(dot, own.clone()).header().unwrap();
     let lies = [
         ("another officer's", wrapped(of_bob, stolen)),
         (
             "of its own book",
             wrapped(Dot { replica: here, ..dot }, own.clone()),
-        ),
-        (
-            "another record",
-            with_header(&|header| {
-                as_envelope(header);
-                header.record = Some(of_bob);
-            }),
-        ),
-        (
-            "another family",
-            with_header(&|header| {
-                as_envelope(header);
-                header.family = crate::world::code("NOTE");
-            }),
-        ),
-        (
-            "no field",
-            with_header(&|header| {
-                as_envelope(header);
-                header.fields = List(Vec::new());
-            }),
-        ),
-        (
-            "a context of its own",
-            with_header(&|header| {
-                as_envelope(header);
-                header.context = VersionVector::from_iter([record]);
-            }),
         ),
         (
             "an opening",
@@ -166,9 +132,10 @@ fn an_envelope_that_lies_is_malformed() {
             wrapped(dot, changed(dot, &own, |revision| revision.body.reason = None)),
         ),
     ];
+    let headers = headers_that_lie(dot, &own, of_bob, record);
     world.rules = &CheckNothing;
     world.sync(phone);
-    for (name, lie) in lies {
+    for (name, lie) in lies.into_iter().chain(headers) {
         let standing = hand_in(&mut world, phone, lie);
         assert_eq!(standing, Standing::QUARANTINED_MALFORMED, "{name}");
     }
@@ -176,6 +143,33 @@ fn an_envelope_that_lies_is_malformed() {
         texts(&world.server_head(of_bob).unwrap(), SUBJECT),
         ["of another officer"]
     );
+}
+
+/// Envelopes around an entry whose headers say something else than is inside.
+fn headers_that_lie(dot: Dot, own: &Entry, other: Dot, context: Dot) -> [(&'static str, Entry); 4] {
+    let with_header = |change: &dyn Fn(&mut Header)| {
+        let mut header = wrapped(dot, own.clone()).header().unwrap();
+        change(&mut header);
+        Entry::new(&header, &original(dot, own.clone())).unwrap()
+    };
+    [
+        (
+            "another record",
+            with_header(&|header| header.record = Some(other)),
+        ),
+        (
+            "another family",
+            with_header(&|header| header.family = crate::world::code("NOTE")),
+        ),
+        (
+            "no field",
+            with_header(&|header| header.fields = List(Vec::new())),
+        ),
+        (
+            "a context of its own",
+            with_header(&|header| header.context = VersionVector::from_iter([context])),
+        ),
+    ]
 }
 
 /// Invariant: whoever was first to bring what another officer wrote, while the server did not know that book, takes
