@@ -230,11 +230,16 @@ fn track_json(bytes: &[u8]) -> Json {
 fn cell(value: &Json) -> String {
     match value {
         Json::Null => String::new(),
-        Json::String(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
+        Json::String(text) if text.starts_with(FORMULA_SIGNS) => format!("'{text}"),
         Json::String(text) => text.clone(),
         other => other.to_string(),
     }
 }
+
+/// What a spreadsheet may take a cell for a formula by, or skip to come to one; the wide forms count too.
+const FORMULA_SIGNS: [char; 12] = [
+    '=', '+', '-', '@', '\t', '\r', '\n', '\0', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+];
 
 #[cfg(test)]
 mod tests;

@@ -123,7 +123,7 @@ fn csv_flattens_groups_and_leaves_out_classes_above() {
         cell(&conflict, "location.accuracy_dm", Sensitivity::Personal).as_deref(),
         Some("{\"siblings\":[80,90]}")
     );
-    for formula in ["=1+1", "+44", "-1", "@x"] {
+    for formula in ["=1+1", "+44", "-1", "@x", "\n=1", "\0=1", "\u{ff1d}1"] {
         let guarded = cell(&note(formula), "body", Sensitivity::Personal).unwrap();
         assert_eq!(guarded, format!("'{formula}"));
     }
